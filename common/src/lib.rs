@@ -7,7 +7,9 @@
 //! - [`rtp`]: the RTP header (RFC 3550)
 //! - [`ts`]: the TS packet and the CRC of its sections (ISO/IEC 13818-1)
 //! - [`net`]: the system calls: receiving and sending datagrams, the NICs
+//! - [`api`]: the JSON that crosses programs
 
+pub mod api;
 pub mod group;
 pub mod limits;
 pub mod net;

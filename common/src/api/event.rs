@@ -1,0 +1,92 @@
+//! Something that happened, as `/api/v1/events` tells it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An event. Ids are `{start}-{n}`: the process's start in milliseconds since the epoch, and a
+/// count from 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    pub id: String,
+    /// RFC 3339, UTC.
+    pub time: String,
+    pub kind: EventKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub params: BTreeMap<String, String>,
+    /// English.
+    pub detail: String,
+    /// Who did it: `token/NAME`, for changes through the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// The client's address, for changes through the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What changed: added, changed and removed channel ids, or fields with old and new value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub difference: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    Started,
+    Stopping,
+    ChannelAdded,
+    ChannelChanged,
+    ChannelRemoved,
+    /// State or reason of a channel changed.
+    ChannelState,
+    /// The source of a channel started anew (another SSRC, or a jump of the sequence).
+    SourceRestarted,
+    /// A silent channel's membership was made anew.
+    Rejoined,
+    InterfaceChanged,
+    ConfigApplied,
+    ConfigRefused,
+    ViewerKicked,
+    CountersReset,
+    InputPinned,
+    Acknowledged,
+}
+
+/// An event before it has an id and a time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventDraft {
+    pub kind: EventKind,
+    pub channel: Option<String>,
+    pub reason: Option<String>,
+    pub params: BTreeMap<String, String>,
+    pub detail: String,
+    pub actor: Option<String>,
+    pub address: Option<String>,
+    pub difference: Option<serde_json::Value>,
+}
+
+impl EventDraft {
+    #[must_use]
+    pub fn new(kind: EventKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            channel: None,
+            reason: None,
+            params: BTreeMap::new(),
+            detail: detail.into(),
+            actor: None,
+            address: None,
+            difference: None,
+        }
+    }
+
+    #[must_use]
+    pub fn channel(mut self, id: impl Into<String>) -> Self {
+        self.channel = Some(id.into());
+        self
+    }
+}

@@ -1,0 +1,7 @@
+//! encoder-ingest: input -> blocks -> history -> viewer, driven by a worker; everything else is
+//! control.
+
+pub mod channels;
+pub mod live;
+pub mod nics;
+pub mod plane;

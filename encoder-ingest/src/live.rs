@@ -1,0 +1,132 @@
+//! What the data plane and control share of a channel and of a viewer: plain atomics, written by
+//! one thread, read by any; and snapshots that control alone replaces.
+//!
+//! No lock: the data plane only stores, control only loads (or swaps a whole snapshot).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use arc_swap::ArcSwap;
+use common::api::channel::{ChannelStatus, Service};
+
+use crate::channels::definition::{ChannelDefinition, ChannelId};
+
+/// A channel that runs.
+#[derive(Debug)]
+pub struct LiveChannel {
+    pub id: ChannelId,
+    pub definition: ArcSwap<ChannelDefinition>,
+    pub counters: ChannelCounters,
+    /// Made anew by the monitor ten times a second, and complete but for the live counters.
+    pub status: ArcSwap<ChannelStatus>,
+    pub services: ArcSwap<Vec<Service>>,
+}
+
+/// Written by the channel's worker alone, but for the last group.
+#[derive(Debug, Default)]
+pub struct ChannelCounters {
+    pub received_datagrams: AtomicU64,
+    pub received_bytes: AtomicU64,
+    /// TS bytes appended to the history.
+    pub ts_bytes: AtomicU64,
+    pub lost_network: AtomicU64,
+    pub lost_kernel: AtomicU64,
+    pub lost_upstream: AtomicU64,
+    pub lost_unattributed: AtomicU64,
+    pub reordered: AtomicU64,
+    pub duplicates: AtomicU64,
+    /// RTP packets that came after they had been given up as lost.
+    pub late: AtomicU64,
+    /// Datagrams that did not hold whole TS packets and were joined by the slow path.
+    pub unaligned: AtomicU64,
+    /// Datagrams that were neither TS nor RTP with TS, or of another kind than the channel's.
+    pub malformed: AtomicU64,
+    pub source_restarts: AtomicU64,
+    pub sent_bytes: AtomicU64,
+    pub viewer_skipped_bytes: AtomicU64,
+    pub history_bytes: AtomicU64,
+    pub history_ms: AtomicU64,
+    /// Milliseconds of the process's clock when data last came; 0: never.
+    pub last_data_ms: AtomicU64,
+    pub kind_is_rtp: AtomicBool,
+
+    /// Written by control.
+    pub viewers: AtomicU64,
+    pub rejoins: AtomicU64,
+    pub bitrate_bps: AtomicU64,
+    pub receive_buffer_bytes: AtomicU64,
+    pub history_bytes_max: AtomicU64,
+}
+
+/// A number that names a viewer for as long as the process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ViewerId(pub u64);
+
+/// A viewer that is connected.
+#[derive(Debug)]
+pub struct LiveViewer {
+    pub id: ViewerId,
+    pub channel: Arc<LiveChannel>,
+    pub address: SocketAddr,
+    pub user_agent: String,
+    /// RFC 3339, UTC.
+    pub since: String,
+    pub counters: ViewerCounters,
+}
+
+/// Written by the viewer's worker alone.
+#[derive(Debug, Default)]
+pub struct ViewerCounters {
+    pub sent_bytes: AtomicU64,
+    pub skipped_bytes: AtomicU64,
+    pub lag_ms: AtomicU64,
+}
+
+/// Why a viewer's connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ViewerEnd {
+    /// The client went away.
+    Gone,
+    /// Disconnected by an operator.
+    Kicked,
+    /// Too slow for a channel whose policy is `disconnect`.
+    Slow,
+    /// Its kernel buffer took nothing for 30 s.
+    Stalled,
+    /// No data for it for `--viewer-idle-s`.
+    Idle,
+    /// Its channel was removed.
+    ChannelRemoved,
+    /// The channel had no data within 10 s of its request.
+    NoData,
+    /// The process ends.
+    Shutdown,
+}
+
+impl ViewerEnd {
+    pub const ALL: [Self; 8] = [
+        Self::Gone,
+        Self::Kicked,
+        Self::Slow,
+        Self::Stalled,
+        Self::Idle,
+        Self::ChannelRemoved,
+        Self::NoData,
+        Self::Shutdown,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Kicked => "kicked",
+            Self::Slow => "slow",
+            Self::Stalled => "stalled",
+            Self::Idle => "idle",
+            Self::ChannelRemoved => "channel_removed",
+            Self::NoData => "no_data",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
