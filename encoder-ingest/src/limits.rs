@@ -1,0 +1,111 @@
+//! Every bound of the ingest, by name, and what happens when it is reached.
+
+use std::time::Duration;
+
+/// A piece of history: what one receive call fills and what one write sends. 49 datagrams of 1316
+/// bytes, the most that the kernel glues into one receive, fit in it.
+pub const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Blocks that a channel may always hold, whatever the budget says: the one that is filled and the
+/// one before it. With less, a viewer could not be served at all.
+pub const CHANNEL_BLOCKS_MIN: usize = 2;
+
+/// Free blocks that a worker keeps for the next receive. More go back to the allocator.
+pub const WORKER_SPARE_BLOCKS_MAX: usize = 8;
+
+/// Random access points remembered in a history. The oldest are forgotten first.
+pub const MARKS_MAX: usize = 64;
+
+/// PAT and PMT packets kept for the start of a viewer: PAT and PMT of up to eight packets together
+/// (1.5 KB of tables). Larger tables are not sent in front; the stream itself brings them.
+pub const PRELUDE_PACKETS_MAX: usize = 8;
+
+/// PIDs that are followed per channel. Packets of further PIDs are relayed, but not analysed.
+pub const PIDS_MAX: usize = 255;
+
+/// Programs read from a PAT. Further ones are relayed, but not listed.
+pub const PROGRAMS_MAX: usize = 128;
+
+/// Elementary streams read from a PMT. Further ones are relayed, but not listed.
+pub const PROGRAM_STREAMS_MAX: usize = 64;
+
+/// The longest PSI section (ISO/IEC 13818-1, 2.4.4: 1024 bytes for PAT and PMT; private sections
+/// may have 4096). A longer one is skipped.
+pub const SECTION_BYTES_MAX: usize = 4096;
+
+/// Iovecs in one write to a viewer: with blocks of 64 KiB, 1 MiB. What is left goes with the next.
+pub const WRITE_SLICES_MAX: usize = 16;
+
+/// What one viewer may take in one turn of its worker, so that one that catches up does not keep
+/// the others waiting. The rest goes in the next turn.
+pub const VIEWER_TURN_BYTES_MAX: usize = 2 << 20;
+
+/// Unsent bytes that the kernel may keep for a viewer (`TCP_NOTSENT_LOWAT`); the rest of its lag
+/// stays in the shared history.
+pub const VIEWER_UNSENT_BYTES_MAX: i32 = 512 << 10;
+
+/// A viewer whose kernel buffer takes nothing for so long is closed.
+pub const VIEWER_STALL: Duration = Duration::from_secs(30);
+
+/// A viewer whose channel has no data for so long after its request gets 504.
+pub const VIEWER_FIRST_DATA: Duration = Duration::from_secs(10);
+
+/// A viewer waits so long for a random access point of a channel that has data, then begins (or
+/// goes on) without one.
+pub const RANDOM_ACCESS_WAIT: Duration = Duration::from_millis(1500);
+
+/// Commands that wait for a worker. When it is full, control waits; viewers get 503.
+pub const COMMAND_QUEUE_DEPTH: usize = 1024;
+
+/// Replies of the workers that wait for the keeper. When it is full, a worker keeps what concerns
+/// sockets (one a viewer at most) until there is room, and drops mere news, counted.
+pub const REPLY_QUEUE_DEPTH: usize = 4096;
+
+/// Notices that wait for the control plane. When it is full, the keeper waits.
+pub const NOTICE_QUEUE_DEPTH: usize = 1024;
+
+/// RTP packets that are held back behind a gap. Past it the gap is given up as lost.
+pub const REORDER_PACKETS_MAX: usize = 64;
+
+/// How long RTP packets are held back behind a gap. Past it the gap is given up as lost.
+pub const REORDER_WAIT: Duration = Duration::from_millis(50);
+
+/// A forward jump of the RTP sequence up to here is loss, a larger one a restart of the source
+/// (RFC 3550, A.1, `MAX_DROPOUT`).
+pub const RTP_DROPOUT_MAX: u16 = 3000;
+
+/// An RTP packet so far behind is late or a duplicate; further behind, the source has restarted
+/// (RFC 3550, A.1, `MAX_MISORDER` is 100; our window is a power of two).
+pub const RTP_MISORDER_MAX: u16 = 128;
+
+/// Datagrams of another kind in a row that make a channel change its kind (TS, RTP). Fewer are
+/// strays: dropped and counted.
+pub const KIND_CHANGE_DATAGRAMS: u32 = 8;
+
+/// Receive calls that one turn makes on one socket at most: 64 x 64 datagrams, or 64 x 64 KiB. The
+/// rest waits for the next turn, which then comes at once.
+pub const TURN_RECEIVES_MAX: usize = 64;
+
+/// Bytes that should have gathered when a channel's socket is drained: one block's worth.
+pub const TURN_BYTES_WANTED: u32 = 56 * 1024;
+
+/// The shortest sleep between two drains of one socket.
+pub const TURN_INTERVAL_MIN: Duration = Duration::from_micros(500);
+
+/// What the kernel charges a socket's buffer for one datagram of an Ethernet frame: the data and
+/// its own structures (measured on Linux 6.18).
+pub const DATAGRAM_TRUESIZE_BYTES: usize = 2304;
+
+/// Bounds of the histogram `relay_delay_seconds`, in seconds; one bucket more is open upwards.
+pub const DELAY_BUCKETS_SECONDS: [f64; 12] = [
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0,
+];
+
+/// The first wait before a silent channel is joined anew; each further one is twice as long.
+pub const REJOIN_WAIT_FIRST: Duration = Duration::from_secs(5);
+
+/// The longest wait between two rejoins of a silent channel.
+pub const REJOIN_WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// How long stopping may take until viewers are cut.
+pub const DRAIN: Duration = Duration::from_secs(2);
