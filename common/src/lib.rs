@@ -9,11 +9,38 @@
 //! - [`ts`]: the TS packet and the CRC of its sections (ISO/IEC 13818-1)
 //! - [`net`]: the system calls: receiving and sending datagrams, the NICs
 //! - [`api`]: the JSON that crosses programs
+//! - [`shutdown`]: SIGTERM and SIGINT become one token
+//! - [`telemetry`]: the log
+//! - [`problem`]: errors over HTTP (RFC 9457)
+//! - [`tokens`]: the token file and its roles
+//! - [`access`]: who asks, over HTTP
+//! - [`listen`]: the one TCP port, and who holds it when it is taken
+//! - [`ops`]: `/live`, `/ready` and `/metrics`
 
+pub mod access;
 pub mod api;
 pub mod document;
 pub mod group;
 pub mod limits;
+pub mod listen;
 pub mod net;
+pub mod ops;
+pub mod problem;
 pub mod rtp;
+pub mod shutdown;
+pub mod telemetry;
+pub mod tokens;
 pub mod ts;
+
+/// An error and what caused it, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
