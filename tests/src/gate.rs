@@ -1,0 +1,63 @@
+//! Whether this machine can run a test. What cannot run says so by name; with `CI=true` it fails.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// What a test needs beside the programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Root, network namespaces and iproute2.
+    Namespaces,
+    /// ffmpeg and ffprobe with libx264.
+    Ffmpeg,
+    Tcpdump,
+}
+
+/// True when all of `needs` are here; else the test's name is printed (past the capture of the
+/// test's output) and the test must return.
+///
+/// # Panics
+/// With `CI=true`, when something is missing.
+#[must_use]
+pub fn can_run(needs: &[Need]) -> bool {
+    let Some(missing) = needs.iter().find(|need| !need.is_here()) else {
+        return true;
+    };
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("a test");
+    let message = format!("NOT RUN: {name}: {}", missing.sentence());
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
+    let _ = writeln!(std::io::stderr(), "{message}");
+    false
+}
+
+impl Need {
+    fn is_here(self) -> bool {
+        static HERE: [OnceLock<bool>; 3] = [const { OnceLock::new() }; 3];
+        let (slot, program, arguments): (_, _, &[&str]) = match self {
+            Self::Namespaces => (0, "unshare", &["-n", "ip", "link", "set", "lo", "up"]),
+            Self::Ffmpeg => (1, "ffmpeg", &["-hide_banner", "-h", "encoder=libx264"]),
+            Self::Tcpdump => (2, "tcpdump", &["--version"]),
+        };
+        *HERE[slot].get_or_init(|| {
+            Command::new(program)
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
+        })
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Namespaces => {
+                "it needs root, network namespaces and iproute2 (`unshare -n ip link` fails)"
+            }
+            Self::Ffmpeg => "it needs ffmpeg with libx264",
+            Self::Tcpdump => "it needs tcpdump",
+        }
+    }
+}
