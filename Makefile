@@ -1,0 +1,38 @@
+# The commands of the repository. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+toolchain := $(shell scripts/toolchain || echo failed)
+ifeq ($(toolchain),failed)
+$(error no usable Rust toolchain: see rust-toolchain.toml)
+endif
+ifneq ($(toolchain),)
+export RUSTUP_TOOLCHAIN := $(toolchain)
+endif
+
+.PHONY: help run test lint bench fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+run: ## builds and starts test source, ingest and UI with a test card; Ctrl-C stops all
+	@scripts/run
+
+# The programs first: the tests in tests/ start them as processes.
+test: ## sets up what the tests need and runs all that this machine can run (root: namespaces too)
+	@scripts/setup
+	cargo build --locked --workspace --bins
+	cargo test --locked --workspace
+
+lint: ## format, clippy and documentation, warnings denied
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
+
+bench: ## criterion benches of the parts (FILTER=text); no bench of the whole process yet
+	cargo bench --locked -p benches -- $(FILTER)
+
+fuzz: ## fuzzes each target for SECONDS_EACH (60); needs cargo-fuzz (`cargo install cargo-fuzz`)
+	@scripts/fuzz $(or $(SECONDS_EACH),60)
