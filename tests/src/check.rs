@@ -1,6 +1,7 @@
 //! What a recording must be: whole packets, in order, and one piece of what was sent.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::ts::{PACKET, PID_NULL, PID_PAT, PID_PMT, PID_VIDEO};
 
@@ -57,12 +58,12 @@ pub fn continuity_breaks(recording: &[u8]) -> Vec<String> {
 }
 
 /// A recording must be PAT, PMT and then one contiguous piece of `sent`, which begins at a random
-/// access point; PAT and PMT are the last that were sent before it. Answers the piece's bytes.
+/// access point; PAT and PMT are the last that were sent before it. Answers where in `sent` it lies.
 ///
 /// # Panics
 /// When it is anything else.
 #[track_caller]
-pub fn one_piece_of(recording: &[u8], sent: &[u8]) -> usize {
+pub fn one_piece_of(recording: &[u8], sent: &[u8]) -> Range<usize> {
     let got = packets(recording);
     assert!(got.len() > 3, "only {} packets were recorded", got.len());
     assert_eq!(
@@ -80,7 +81,7 @@ pub fn one_piece_of(recording: &[u8], sent: &[u8]) -> usize {
         assert_eq!(Some(&got[index]), last, "the last table of {wanted:#x}");
     }
     contiguous(&got[2..], &all[start..]);
-    (got.len() - 2) * PACKET
+    start * PACKET..(start + got.len() - 2) * PACKET
 }
 
 /// A recording must be one contiguous piece of `sent`, wherever it begins (`?start=live`).
@@ -182,7 +183,7 @@ mod tests {
     fn a_good_recording_passes() {
         let sent = TestStream::new(1, 2_000_000).take_bytes(4000);
         let got = recording(&sent, 1, 500);
-        assert_eq!(one_piece_of(&got, &sent), 500 * PACKET);
+        assert_eq!(one_piece_of(&got, &sent).len(), 500 * PACKET);
         any_piece_of(&got[2 * PACKET..], &sent);
         let twice = [got, recording(&sent, 3, 100)].concat();
         assert_eq!(pieces_of(&twice, &sent), 2);

@@ -14,6 +14,7 @@
 //! - [`check`]: what a recording must be
 //! - [`wrap`]: datagrams around that stream, well made and ill made
 //! - [`send`]: sending them to a group
+//! - [`scene`]: a source and a node on one cable
 //! - [`capture`]: what tcpdump sees on the wire
 //! - [`metrics`]: the Prometheus text, read back
 //! - [`ingest`]: an encoder-ingest that runs
@@ -29,6 +30,7 @@ pub mod http;
 pub mod ingest;
 pub mod metrics;
 pub mod process;
+pub mod scene;
 pub mod send;
 pub mod source;
 pub mod tree;

@@ -14,6 +14,9 @@ use crate::host::Host;
 use crate::ts::TestStream;
 use crate::wrap::Wrap;
 
+/// Between two looks whether a silent broadcast shall go on.
+const SILENT_PAUSE: Duration = Duration::from_millis(5);
+
 /// A socket that sends to one group.
 #[derive(Debug)]
 pub struct Sender {
@@ -25,6 +28,7 @@ pub struct Sender {
 pub struct Broadcast {
     sent: Arc<Mutex<Vec<u8>>>,
     stop: Arc<AtomicBool>,
+    silent: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -95,10 +99,19 @@ impl Sender {
     pub fn broadcast(self, mut stream: TestStream, mut wrap: Wrap) -> Broadcast {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
+        let silent = Arc::new(AtomicBool::new(false));
         let (record, end) = (Arc::clone(&sent), Arc::clone(&stop));
+        let hold = Arc::clone(&silent);
         let thread = std::thread::spawn(move || {
-            let started = Instant::now();
+            let mut started = Instant::now();
             while !end.load(Ordering::Relaxed) {
+                if hold.load(Ordering::Relaxed) {
+                    sleep_until(Instant::now() + SILENT_PAUSE);
+                    started = Instant::now()
+                        .checked_sub(stream.due())
+                        .unwrap_or_else(Instant::now);
+                    continue;
+                }
                 let (datagram, ts) = wrap.next(&mut stream);
                 lock(&record).extend_from_slice(&ts);
                 self.send(&datagram);
@@ -108,6 +121,7 @@ impl Sender {
         Broadcast {
             sent,
             stop,
+            silent,
             thread: Some(thread),
         }
     }
@@ -118,6 +132,16 @@ impl Broadcast {
     #[must_use]
     pub fn sent(&self) -> Vec<u8> {
         lock(&self.sent).clone()
+    }
+
+    /// Falls silent: the stream stands still until [`Self::go_on`].
+    pub fn fall_silent(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends on where it fell silent.
+    pub fn go_on(&self) {
+        self.silent.store(false, Ordering::Relaxed);
     }
 
     /// Stops; answers all that was sent.

@@ -1,0 +1,12 @@
+//! Real sockets in network namespaces: what arrives, from whom, in which form, and how a NIC's or
+//! a viewer's life changes it.
+
+mod kinds;
+mod multicast;
+mod nics;
+mod noise;
+mod port;
+mod rtp;
+mod shutdown;
+mod silence;
+mod viewers;

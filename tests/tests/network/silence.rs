@@ -1,0 +1,66 @@
+//! A source that stops: said, joined anew with growing pauses, and taken up again.
+
+use e2e::capture::Capture;
+use e2e::gate::{Need, can_run};
+use e2e::ingest::{Ingest, Options};
+use e2e::scene::{GROUP, Scene, URL};
+use e2e::wait::{seconds, wait_until};
+use e2e::wrap::Wrap;
+
+#[test]
+fn a_stream_that_stops_is_joined_anew_and_comes_back() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
+    let broadcast = scene.broadcast(GROUP, Wrap::Plain);
+    ingest.wait_receiving("news");
+    assert_eq!(ingest.metric("rejoins_total", &[]), 0.0);
+    broadcast.fall_silent();
+    ingest.wait_status("news", "stopped", "stopped", seconds(3));
+    let metrics = ingest.metrics();
+    for (state, value) in [("stopped", 1.0), ("receiving", 0.0)] {
+        let labels = [("channel", "news"), ("state", state)];
+        let shown = metrics.find("encoder_ingest_channel_state", &labels);
+        assert_eq!(shown, Some(value), "{state}");
+    }
+    wait_until("it is joined anew", seconds(15), || {
+        ingest.metric("rejoins_total", &[("channel", "news")]) >= 1.0
+    });
+    broadcast.go_on();
+    ingest.wait_receiving("news");
+    let events = ingest.http().get("/api/v1/events.json").text();
+    assert!(events.contains("rejoined"), "{events}");
+}
+
+#[test]
+fn a_group_that_never_sends_says_so() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
+    let status = ingest.wait_status("news", "waiting", "never_received", seconds(5));
+    let detail = status["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("239.1.1.1"), "{status}");
+    assert_eq!(ingest.http().get("/ready").status(), 200, "never streams");
+}
+
+#[test]
+fn a_channel_that_is_removed_leaves_its_group() {
+    if !can_run(&[Need::Namespaces, Need::Tcpdump]) {
+        return;
+    }
+    let scene = Scene::new();
+    let ingest = Ingest::start(&scene.node, &Options::new("eth0"));
+    let capture = Capture::start(&scene.source, "eth0", "igmp");
+    let channel = serde_json::json!({"id": "news", "name": "News", "inputs": [{"url": URL}]});
+    let http = ingest.http();
+    let made = http.send_json("POST", "/api/v1/channels", &channel);
+    assert_eq!(made.status(), 201, "{}", made.text());
+    capture.wait_line(&["239.1.1.1", "to_ex"], seconds(5));
+    let gone = http.request("DELETE", "/api/v1/channels/news", &[], b"");
+    assert!(gone.status() < 300, "{}", gone.text());
+    capture.wait_line(&["239.1.1.1", "to_in"], seconds(5));
+}
