@@ -6,3 +6,5 @@ pub mod limits;
 pub mod live;
 pub mod nics;
 pub mod plane;
+pub mod relay;
+pub mod signal;

@@ -102,7 +102,7 @@ pub const DELAY_BUCKETS_SECONDS: [f64; 12] = [
 ];
 
 /// The first wait before a silent channel is joined anew; each further one is twice as long.
-pub const REJOIN_WAIT_FIRST: Duration = Duration::from_secs(5);
+pub const REJOIN_WAIT_FIRST: Duration = Duration::from_secs(2);
 
 /// The longest wait between two rejoins of a silent channel.
 pub const REJOIN_WAIT_MAX: Duration = Duration::from_secs(300);

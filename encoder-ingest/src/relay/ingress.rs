@@ -1,0 +1,334 @@
+//! The careful path: one datagram at a time, classified, put in order, copied into the history.
+//!
+//! Every datagram of a steady stream of whole packets goes past it (see [`super::input`]); here
+//! come the first ones, odd ones, and streams that need work on each. What is refused is counted
+//! by cause and never forwarded.
+
+use common::rtp::{HEADER_BYTES, PLAIN_FIRST_BYTE, RtpHeader};
+use common::ts::packet::{PACKET_BYTES, SYNC_BYTE};
+
+use super::block::BlockPool;
+use super::datagram::{Classified, Kind, classify, mostly_in_sync};
+use super::joiner::{Joined, Joiner};
+use super::recorder::Recorder;
+use super::rtp_order::{Placed, Release, RtpOrder};
+use crate::limits::{BLOCK_BYTES, KIND_CHANGE_DATAGRAMS};
+
+/// Judges and orders the datagrams of one input.
+#[derive(Debug, Default)]
+pub struct Ingress {
+    kind: Option<Kind>,
+    /// Datagrams in a row that were of another kind.
+    strays: u32,
+    order: RtpOrder,
+    joiner: Joiner,
+    /// Looks for an unaligned stream while nothing, or something else, is locked.
+    candidate: Joiner,
+    joined: Vec<u8>,
+    shape: Shape,
+    counts: IngressCounts,
+}
+
+/// What the next datagrams will most likely look like, so that they can be received in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shape {
+    pub header_bytes: usize,
+    /// TS bytes in a datagram; 0: no guess.
+    pub payload_bytes: usize,
+    /// Shorter datagrams in a row.
+    shorter: u32,
+}
+
+/// What became of datagrams and packets, counted since the input was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IngressCounts {
+    pub malformed: u64,
+    pub unaligned: u64,
+    pub reordered: u64,
+    pub duplicates: u64,
+    pub late: u64,
+    pub lost_network: u64,
+    /// Datagrams: by the RTP sequence where there is one, else by the socket's counter.
+    pub lost_kernel: u64,
+    pub source_restarts: u64,
+    /// TS packets dropped for their bad sync byte, among good ones.
+    pub bad_sync_packets: u64,
+    /// Bytes of TS that were copied in user space because they could not be received in place.
+    pub copied_bytes: u64,
+}
+
+/// Where the packets go.
+#[derive(Debug)]
+pub struct Out<'a> {
+    pub recorder: &'a mut Recorder,
+    pub pool: &'a mut BlockPool,
+    pub now_ms: u64,
+}
+
+/// Datagrams that must be shorter in a row before a smaller shape is believed.
+const SHORTER_DATAGRAMS: u32 = 64;
+
+/// The largest payload that is received in place: a jumbo frame. Longer ones are copied.
+const PAYLOAD_BYTES_MAX: usize = 9000 / PACKET_BYTES * PACKET_BYTES;
+
+impl Ingress {
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    #[must_use]
+    pub fn counts(&self) -> IngressCounts {
+        IngressCounts {
+            reordered: self.order.reordered(),
+            ..self.counts
+        }
+    }
+
+    /// RTP is what is locked; none: nothing is yet.
+    #[must_use]
+    pub fn is_rtp(&self) -> Option<bool> {
+        self.kind.map(|kind| matches!(kind, Kind::Rtp { .. }))
+    }
+
+    /// When a packet that is held back must go out.
+    #[must_use]
+    pub fn deadline_ms(&self) -> Option<u64> {
+        self.order.deadline_ms()
+    }
+
+    /// `count` datagrams, RTP from `sequence` on where `rtp` says so, are as the shape foretold and
+    /// in order: they may stay where they were received.
+    #[inline]
+    pub fn accept_run(&mut self, rtp: Option<(u32, u16)>, count: u16) -> bool {
+        let plain = self.shape.header_bytes == 0;
+        let accepted = match rtp {
+            None => plain,
+            Some((ssrc, sequence)) => !plain && self.order.in_order(ssrc, sequence, count),
+        };
+        if accepted {
+            self.strays = 0;
+            self.shape.shorter = 0;
+        }
+        accepted
+    }
+
+    /// The socket's counter of drops has moved by `count` before `datagram`; none: nothing has
+    /// come behind the drop yet.
+    pub fn dropped(&mut self, count: u64, datagram: Option<&[u8]>, out: &mut Out<'_>) {
+        let sequence = datagram
+            .and_then(|datagram| RtpHeader::parse(datagram).ok())
+            .map(|rtp| rtp.sequence);
+        match (self.is_rtp(), sequence) {
+            // The gap in the sequence tells the exact number when it is given up.
+            (Some(true), Some(sequence)) => self.order.dropped_before(sequence),
+            (Some(true), None) => {}
+            (Some(false) | None, _) => {
+                self.counts.lost_kernel += count;
+                out.recorder.gap();
+            }
+        }
+    }
+
+    /// Takes one datagram.
+    pub fn datagram(&mut self, bytes: &[u8], out: &mut Out<'_>) {
+        match classify(bytes) {
+            Some(classified) => self.whole_packets(&classified, bytes, out),
+            None => self.other(bytes, out),
+        }
+    }
+
+    /// Lets out what has waited long enough behind a gap.
+    pub fn release(&mut self, out: &mut Out<'_>) {
+        while let Some(release) = self.order.release(out.now_ms) {
+            self.released(release, out);
+        }
+    }
+
+    fn whole_packets(&mut self, classified: &Classified, bytes: &[u8], out: &mut Out<'_>) {
+        if self.kind != Some(classified.kind) && !self.change_kind(classified.kind, out) {
+            self.counts.malformed += 1;
+            return;
+        }
+        self.strays = 0;
+        match (classified.kind, &classified.rtp) {
+            (Kind::Ts { stride }, _) => {
+                self.learn(0, bytes.len(), stride);
+                self.emit(bytes, stride, out);
+            }
+            (Kind::Rtp { stride }, Some(rtp)) => {
+                if rtp.payload.start == HEADER_BYTES && bytes[0] == PLAIN_FIRST_BYTE {
+                    self.learn(HEADER_BYTES, rtp.payload.len(), stride);
+                }
+                self.ordered(rtp, &bytes[rtp.payload.clone()], stride, out);
+            }
+            (Kind::Rtp { .. } | Kind::Unaligned, _) => {}
+        }
+    }
+
+    /// A datagram that is no row of whole packets in sync.
+    fn other(&mut self, bytes: &[u8], out: &mut Out<'_>) {
+        match self.kind {
+            Some(Kind::Ts { stride }) if mostly_in_sync(bytes, stride).is_some() => {
+                self.strays = 0;
+                self.emit(bytes, stride, out);
+            }
+            Some(Kind::Rtp { stride }) => match RtpHeader::parse(bytes) {
+                Ok(rtp) if mostly_in_sync(&bytes[rtp.payload.clone()], stride).is_some() => {
+                    self.strays = 0;
+                    self.ordered(&rtp, &bytes[rtp.payload.clone()], stride, out);
+                }
+                _ => self.stray(bytes, out),
+            },
+            Some(Kind::Unaligned) => self.unaligned(bytes, out),
+            Some(Kind::Ts { .. }) | None => self.stray(bytes, out),
+        }
+    }
+
+    fn unaligned(&mut self, bytes: &[u8], out: &mut Out<'_>) {
+        let mut joined = std::mem::take(&mut self.joined);
+        joined.clear();
+        if self.joiner.datagram(bytes, &mut joined) == Joined::Yes {
+            self.strays = 0;
+            self.counts.unaligned += 1;
+            self.append(&joined, out);
+        } else {
+            self.counts.malformed += 1;
+        }
+        self.joined = joined;
+    }
+
+    /// Neither the locked kind nor another whole one: dropped, unless it turns out to belong to an
+    /// unaligned stream.
+    fn stray(&mut self, bytes: &[u8], out: &mut Out<'_>) {
+        let mut joined = std::mem::take(&mut self.joined);
+        joined.clear();
+        let found = self.candidate.datagram(bytes, &mut joined) == Joined::Yes;
+        if found && (self.kind.is_none() || self.strays >= KIND_CHANGE_DATAGRAMS) {
+            self.joiner = std::mem::take(&mut self.candidate);
+            self.set_kind(Kind::Unaligned, out);
+            self.counts.unaligned += 1;
+            self.append(&joined, out);
+        } else {
+            self.strays = self.strays.saturating_add(1);
+            self.counts.malformed += 1;
+        }
+        self.joined = joined;
+    }
+
+    /// Another kind than the locked one came in whole packets: believed at once while nothing is
+    /// locked, else after several in a row.
+    fn change_kind(&mut self, kind: Kind, out: &mut Out<'_>) -> bool {
+        if self.kind.is_some() {
+            self.strays += 1;
+            if self.strays < KIND_CHANGE_DATAGRAMS {
+                return false;
+            }
+            out.recorder.restart();
+        }
+        self.set_kind(kind, out);
+        true
+    }
+
+    fn set_kind(&mut self, kind: Kind, out: &mut Out<'_>) {
+        while let Some(release) = self.order.flush() {
+            self.released(release, out);
+        }
+        self.kind = Some(kind);
+        self.strays = 0;
+        self.shape = Shape::default();
+        self.order.reset();
+    }
+
+    fn ordered(&mut self, rtp: &RtpHeader, payload: &[u8], stride: usize, out: &mut Out<'_>) {
+        if self.order.restarts(rtp.ssrc, rtp.sequence) {
+            while let Some(release) = self.order.flush() {
+                self.released(release, out);
+            }
+        }
+        match self
+            .order
+            .place(rtp.ssrc, rtp.sequence, payload, out.now_ms)
+        {
+            Placed::Now => self.emit(payload, stride, out),
+            Placed::Held => {}
+            Placed::Duplicate => self.counts.duplicates += 1,
+            Placed::Late => self.counts.late += 1,
+            Placed::Restart => {
+                self.counts.source_restarts += 1;
+                out.recorder.restart();
+                self.emit(payload, stride, out);
+            }
+        }
+        self.release(out);
+    }
+
+    fn released(&mut self, release: Release, out: &mut Out<'_>) {
+        match release {
+            Release::Lost { count, kernel } => {
+                let lost = if kernel {
+                    &mut self.counts.lost_kernel
+                } else {
+                    &mut self.counts.lost_network
+                };
+                *lost += count;
+                out.recorder.gap();
+            }
+            Release::Packet(payload) => {
+                let stride = match self.kind {
+                    Some(Kind::Rtp { stride }) => stride,
+                    _ => PACKET_BYTES,
+                };
+                self.emit(&payload, stride, out);
+                self.order.recycle(payload);
+            }
+        }
+    }
+
+    /// Sends the packets of a payload on, those in sync; Reed-Solomon bytes stay behind.
+    fn emit(&mut self, payload: &[u8], stride: usize, out: &mut Out<'_>) {
+        let Some((packets, good)) = mostly_in_sync(payload, stride) else {
+            return;
+        };
+        if packets == good && stride == PACKET_BYTES {
+            self.append(payload, out);
+            return;
+        }
+        self.counts.bad_sync_packets += (packets - good) as u64;
+        for packet in payload
+            .chunks_exact(stride)
+            .filter(|packet| packet[0] == SYNC_BYTE)
+        {
+            self.append(&packet[..PACKET_BYTES], out);
+        }
+    }
+
+    fn append(&mut self, packets: &[u8], out: &mut Out<'_>) {
+        self.counts.copied_bytes += packets.len() as u64;
+        for piece in packets.chunks(BLOCK_BYTES / PACKET_BYTES * PACKET_BYTES) {
+            out.recorder.append(piece, out.pool, out.now_ms);
+        }
+    }
+
+    /// Remembers the form of a datagram that could have been received in place.
+    fn learn(&mut self, header_bytes: usize, payload_bytes: usize, stride: usize) {
+        if stride != PACKET_BYTES || payload_bytes > PAYLOAD_BYTES_MAX {
+            return;
+        }
+        let same_header = self.shape.header_bytes == header_bytes;
+        if same_header && payload_bytes < self.shape.payload_bytes {
+            self.shape.shorter += 1;
+            if self.shape.shorter < SHORTER_DATAGRAMS {
+                return;
+            }
+        }
+        self.shape = Shape {
+            header_bytes,
+            payload_bytes,
+            shorter: 0,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Where both receive paths end: TS goes into the history and through the signal analysis, in
+//! order, once.
+
+use super::block::BlockPool;
+use super::history::{History, Room};
+use crate::signal::{Scanned, Signal};
+
+/// A channel's history and what is known of its signal.
+#[derive(Debug)]
+pub struct Recorder {
+    history: History,
+    signal: Signal,
+    /// Everything before this offset has been analysed.
+    scanned: u64,
+    /// A random access point at least so often is remembered for channels without video.
+    last_mark_ms: u64,
+}
+
+/// Audio alone begins anywhere: one mark in this time is enough.
+const MARK_INTERVAL_MS: u64 = 100;
+
+impl Recorder {
+    #[must_use]
+    pub fn new(program: Option<u16>) -> Self {
+        Self {
+            history: History::default(),
+            signal: Signal::new(program),
+            scanned: 0,
+            last_mark_ms: 0,
+        }
+    }
+
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    #[must_use]
+    pub fn signal(&self) -> &Signal {
+        &self.signal
+    }
+
+    pub fn signal_mut(&mut self) -> &mut Signal {
+        &mut self.signal
+    }
+
+    /// Where the next receive may write.
+    pub fn room(&mut self, pool: &mut BlockPool, now_ms: u64) -> Room<'_> {
+        self.history.room(pool, now_ms)
+    }
+
+    /// Takes what a receive wrote into the [`Room`]: whole packets, each with its sync byte.
+    pub fn commit(&mut self, first: usize, second: usize, now_ms: u64) {
+        self.history.commit(first, second, now_ms);
+        self.scan(now_ms);
+    }
+
+    /// Copies whole packets in: the rare path.
+    pub fn append(&mut self, packets: &[u8], pool: &mut BlockPool, now_ms: u64) {
+        self.history.append(packets, pool, now_ms);
+        self.scan(now_ms);
+    }
+
+    /// Something is missing here, and counted elsewhere.
+    pub fn gap(&mut self) {
+        self.signal.gap(self.history.head());
+    }
+
+    /// The source begins anew.
+    pub fn restart(&mut self) {
+        self.signal.restart();
+    }
+
+    /// Another input takes over: viewers may go on only from a mark behind this place.
+    pub fn cut(&mut self, program: Option<u16>) -> u64 {
+        self.signal = Signal::new(program);
+        self.history.cut()
+    }
+
+    pub fn evict_oldest(&mut self, pool: &mut BlockPool) {
+        self.history.evict_oldest(pool);
+    }
+
+    pub fn clear(&mut self, pool: &mut BlockPool) {
+        self.history.clear(pool);
+    }
+
+    fn scan(&mut self, now_ms: u64) {
+        while self.scanned < self.history.head() {
+            let bytes = self.history.contiguous(self.scanned);
+            match self.signal.scan(bytes, self.scanned) {
+                Scanned::All => self.scanned += bytes.len() as u64,
+                Scanned::RandomAccess(at) => {
+                    let position = self.scanned + at as u64;
+                    self.scanned = position + common::ts::packet::PACKET_BYTES as u64;
+                    if now_ms.saturating_sub(self.last_mark_ms) >= MARK_INTERVAL_MS
+                        || self.last_mark_ms == 0
+                    {
+                        self.last_mark_ms = now_ms;
+                        self.history.mark(position, now_ms, &self.signal.prelude());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! RTP packets in their order: what is early waits behind the gap, what is double goes, what never
+//! comes is counted.
+//!
+//! Pure: given sequence numbers, payloads and `now`. A steady stream passes [`RtpOrder::in_order`]
+//! alone and is neither copied nor delayed; only packets behind a gap are held, as copies.
+
+use std::collections::VecDeque;
+
+use crate::limits::{REORDER_PACKETS_MAX, REORDER_WAIT, RTP_DROPOUT_MAX, RTP_MISORDER_MAX};
+
+/// The order of one source.
+#[derive(Debug, Default)]
+pub struct RtpOrder {
+    source: Option<RtpSource>,
+    held: VecDeque<Held>,
+    /// Payload buffers of packets that were held once, kept for the next.
+    spare: Vec<Vec<u8>>,
+    reordered: u64,
+}
+
+#[derive(Debug)]
+struct RtpSource {
+    ssrc: u32,
+    /// The number that comes next.
+    expected: u16,
+    /// Bit n: `expected - 1 - n` has come.
+    seen: u128,
+    /// The socket's drop counter had moved when this number was queued: a gap that ends here or
+    /// spans it is the kernel's.
+    dropped_before: Option<u16>,
+}
+
+#[derive(Debug)]
+struct Held {
+    sequence: u16,
+    since_ms: u64,
+    payload: Vec<u8>,
+}
+
+/// What became of one packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// Goes out now, behind all before it.
+    Now,
+    /// Kept back: something before it is missing.
+    Held,
+    /// Came twice.
+    Duplicate,
+    /// Was given up as lost before it came.
+    Late,
+    /// The source has started anew with this packet, which goes out now.
+    Restart,
+}
+
+/// What comes out of the held packets.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Release {
+    /// So many packets are missing here for good; `kernel`: our socket's buffer was full there.
+    Lost {
+        count: u64,
+        kernel: bool,
+    },
+    Packet(Vec<u8>),
+}
+
+impl RtpOrder {
+    /// Whether `count` packets from `sequence` on continue the stream with nothing held; if so they
+    /// are taken as received.
+    #[inline]
+    pub fn in_order(&mut self, ssrc: u32, sequence: u16, count: u16) -> bool {
+        let Some(source) = &mut self.source else {
+            return false;
+        };
+        if source.ssrc != ssrc || source.expected != sequence || !self.held.is_empty() {
+            return false;
+        }
+        source.receive_run(count);
+        true
+    }
+
+    /// Judges one packet. `Held` has copied `payload`; for `Now` and `Restart` the caller sends it
+    /// and then asks [`Self::release`]. Before a `Restart` what was held comes out first by
+    /// [`Self::flush`], which the caller must have called when [`Self::restarts`] said so.
+    pub fn place(&mut self, ssrc: u32, sequence: u16, payload: &[u8], now_ms: u64) -> Placed {
+        let Some(source) = self.source.as_mut().filter(|source| source.ssrc == ssrc) else {
+            let first = self.source.is_none();
+            self.begin(ssrc, sequence);
+            return if first { Placed::Now } else { Placed::Restart };
+        };
+        let ahead = sequence.wrapping_sub(source.expected);
+        if ahead == 0 {
+            source.receive_run(1);
+            self.reordered += u64::from(!self.held.is_empty());
+            return Placed::Now;
+        }
+        if ahead < RTP_DROPOUT_MAX {
+            return self.hold(sequence, payload, now_ms);
+        }
+        let behind = source.expected.wrapping_sub(sequence);
+        if behind <= RTP_MISORDER_MAX {
+            let bit = 1_u128 << (behind - 1);
+            return if source.seen & bit == 0 {
+                Placed::Late
+            } else {
+                Placed::Duplicate
+            };
+        }
+        self.begin(ssrc, sequence);
+        Placed::Restart
+    }
+
+    /// Whether a packet would be a restart, so that what is held must go out before it.
+    #[must_use]
+    pub fn restarts(&self, ssrc: u32, sequence: u16) -> bool {
+        self.source.as_ref().is_some_and(|source| {
+            let ahead = sequence.wrapping_sub(source.expected);
+            let behind = source.expected.wrapping_sub(sequence);
+            source.ssrc != ssrc || (ahead >= RTP_DROPOUT_MAX && behind > RTP_MISORDER_MAX)
+        })
+    }
+
+    /// The next thing that may go out of what is held: packets whose turn it is, and the gap before
+    /// them once it has waited too long or too many wait behind it.
+    pub fn release(&mut self, now_ms: u64) -> Option<Release> {
+        let source = self.source.as_mut()?;
+        let first = self.held.front()?;
+        if first.sequence == source.expected {
+            source.receive_run(1);
+            return self
+                .held
+                .pop_front()
+                .map(|held| Release::Packet(held.payload));
+        }
+        let waited = self
+            .held
+            .iter()
+            .any(|held| now_ms.saturating_sub(held.since_ms) >= REORDER_WAIT_MS);
+        if !waited && self.held.len() < REORDER_PACKETS_MAX {
+            return None;
+        }
+        Some(give_up(source, first.sequence))
+    }
+
+    /// Like [`Self::release`], but waits for nothing any more.
+    pub fn flush(&mut self) -> Option<Release> {
+        self.release(u64::MAX)
+    }
+
+    /// The kernel says that it dropped something right before `sequence`.
+    pub fn dropped_before(&mut self, sequence: u16) {
+        if let Some(source) = &mut self.source {
+            source.dropped_before = Some(sequence);
+        }
+    }
+
+    /// Takes a payload buffer back, for the next packet to be held.
+    pub fn recycle(&mut self, payload: Vec<u8>) {
+        if self.spare.len() < REORDER_PACKETS_MAX {
+            self.spare.push(payload);
+        }
+    }
+
+    /// When the oldest held packet has waited long enough; none: nothing is held.
+    #[must_use]
+    pub fn deadline_ms(&self) -> Option<u64> {
+        self.held
+            .iter()
+            .map(|held| held.since_ms + REORDER_WAIT_MS)
+            .min()
+    }
+
+    /// Packets that came behind later ones and were put right.
+    #[must_use]
+    pub fn reordered(&self) -> u64 {
+        self.reordered
+    }
+
+    /// Forgets the source: the next packet begins anew.
+    pub fn reset(&mut self) {
+        self.source = None;
+        self.held.clear();
+    }
+
+    fn begin(&mut self, ssrc: u32, sequence: u16) {
+        // What came before this packet is not known to be missing: mark it as seen.
+        self.source = Some(RtpSource {
+            ssrc,
+            expected: sequence.wrapping_add(1),
+            seen: u128::MAX,
+            dropped_before: None,
+        });
+    }
+
+    fn hold(&mut self, sequence: u16, payload: &[u8], now_ms: u64) -> Placed {
+        let Some(source) = &self.source else {
+            return Placed::Held;
+        };
+        let distance = |number: u16| number.wrapping_sub(source.expected);
+        let at = self
+            .held
+            .partition_point(|held| distance(held.sequence) < distance(sequence));
+        if self
+            .held
+            .get(at)
+            .is_some_and(|held| held.sequence == sequence)
+        {
+            return Placed::Duplicate;
+        }
+        self.reordered += u64::from(at < self.held.len());
+        let mut copy = self.spare.pop().unwrap_or_default();
+        copy.clear();
+        copy.extend_from_slice(payload);
+        self.held.insert(
+            at,
+            Held {
+                sequence,
+                since_ms: now_ms,
+                payload: copy,
+            },
+        );
+        Placed::Held
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "50 ms")]
+const REORDER_WAIT_MS: u64 = REORDER_WAIT.as_millis() as u64;
+
+impl RtpSource {
+    fn receive_run(&mut self, count: u16) {
+        self.expected = self.expected.wrapping_add(count);
+        self.seen = match u32::from(count) {
+            1..128 => (self.seen << count) | ((1 << count) - 1),
+            0 => self.seen,
+            _ => u128::MAX,
+        };
+    }
+}
+
+/// Everything up to `next` is lost.
+fn give_up(source: &mut RtpSource, next: u16) -> Release {
+    let lost = next.wrapping_sub(source.expected);
+    let inside = |sequence: u16| sequence.wrapping_sub(source.expected) <= lost;
+    let kernel = source.dropped_before.is_some_and(inside);
+    if kernel {
+        source.dropped_before = None;
+    }
+    source.expected = next;
+    source.seen = if lost < 128 { source.seen << lost } else { 0 };
+    Release::Lost {
+        count: u64::from(lost),
+        kernel,
+    }
+}
+
+#[cfg(test)]
+mod tests;

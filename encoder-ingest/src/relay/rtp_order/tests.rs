@@ -1,0 +1,185 @@
+use super::*;
+use proptest::prelude::*;
+
+/// What an order gave: payload numbers, and what was lost, repeated or late.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    out: Vec<u16>,
+    lost: u64,
+    duplicates: u64,
+    late: u64,
+    restarts: u64,
+}
+
+struct Feeder {
+    order: RtpOrder,
+    outcome: Outcome,
+}
+
+impl Feeder {
+    fn new() -> Self {
+        Self {
+            order: RtpOrder::default(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn feed(&mut self, ssrc: u32, sequence: u16, now_ms: u64) {
+        if self.order.restarts(ssrc, sequence) {
+            while let Some(release) = self.order.flush() {
+                self.take(release);
+            }
+        }
+        match self
+            .order
+            .place(ssrc, sequence, &sequence.to_be_bytes(), now_ms)
+        {
+            Placed::Now => self.outcome.out.push(sequence),
+            Placed::Restart => {
+                self.outcome.restarts += 1;
+                self.outcome.out.push(sequence);
+            }
+            Placed::Held => {}
+            Placed::Duplicate => self.outcome.duplicates += 1,
+            Placed::Late => self.outcome.late += 1,
+        }
+        while let Some(release) = self.order.release(now_ms) {
+            self.take(release);
+        }
+    }
+
+    fn take(&mut self, release: Release) {
+        match release {
+            Release::Lost { count, .. } => self.outcome.lost += count,
+            Release::Packet(payload) => self
+                .outcome
+                .out
+                .push(u16::from_be_bytes([payload[0], payload[1]])),
+        }
+    }
+
+    fn run(sequences: &[u16]) -> Outcome {
+        let mut feeder = Self::new();
+        for sequence in sequences {
+            feeder.feed(1, *sequence, 0);
+        }
+        while let Some(release) = feeder.order.flush() {
+            feeder.take(release);
+        }
+        feeder.outcome
+    }
+}
+
+#[test]
+fn swapped_and_double_packets_are_put_right() {
+    let outcome = Feeder::run(&[65_534, 65_535, 1, 0, 0, 2, 4, 4, 3, 5]);
+    assert_eq!(outcome.out, vec![65_534, 65_535, 0, 1, 2, 3, 4, 5]);
+    assert_eq!((outcome.lost, outcome.duplicates, outcome.late), (0, 2, 0));
+    let mut feeder = Feeder::new();
+    [10, 13, 12, 11, 14]
+        .into_iter()
+        .for_each(|sequence| feeder.feed(1, sequence, 0));
+    assert_eq!(feeder.order.reordered(), 2);
+}
+
+#[test]
+fn a_gap_is_given_up_after_its_time_and_what_comes_later_is_late() {
+    let mut feeder = Feeder::new();
+    for (sequence, now_ms) in [(10, 0), (12, 0), (13, 20)] {
+        feeder.feed(1, sequence, now_ms);
+    }
+    assert_eq!(feeder.outcome.out, vec![10]);
+    assert_eq!(feeder.order.deadline_ms(), Some(50));
+    assert_eq!(feeder.order.release(49), None);
+    assert_eq!(
+        feeder.order.release(50),
+        Some(Release::Lost {
+            count: 1,
+            kernel: false
+        })
+    );
+    feeder.feed(1, 11, 51);
+    assert_eq!(feeder.outcome.late, 1);
+    assert_eq!(feeder.outcome.out, vec![10, 12, 13]);
+    assert!(feeder.order.in_order(1, 14, 5) && !feeder.order.in_order(1, 14, 1));
+}
+
+#[test]
+fn a_jump_of_3000_is_loss_and_a_larger_one_a_restart() {
+    let outcome = Feeder::run(&[100, 100 + 3000]);
+    assert_eq!((outcome.lost, outcome.restarts), (2999, 0));
+    let outcome = Feeder::run(&[100, 100 + 3002]);
+    assert_eq!((outcome.lost, outcome.restarts), (0, 1));
+    let outcome = Feeder::run(&[100, 101, 60_000, 60_001]);
+    assert_eq!(
+        (outcome.lost, outcome.restarts, outcome.out.len()),
+        (0, 1, 4)
+    );
+}
+
+#[test]
+fn a_gap_where_the_kernel_dropped_is_the_kernels() {
+    let mut order = RtpOrder::default();
+    order.place(1, 10, &[], 0);
+    order.place(1, 13, &[], 0);
+    order.dropped_before(13);
+    assert_eq!(
+        order.flush(),
+        Some(Release::Lost {
+            count: 2,
+            kernel: true
+        })
+    );
+    assert!(matches!(order.flush(), Some(Release::Packet(_))));
+    order.place(1, 16, &[], 0);
+    assert_eq!(
+        order.flush(),
+        Some(Release::Lost {
+            count: 2,
+            kernel: false
+        })
+    );
+}
+
+#[test]
+fn another_ssrc_starts_anew_at_once_and_loses_nothing_that_was_held() {
+    let mut feeder = Feeder::new();
+    feeder.feed(1, 10, 0);
+    feeder.feed(1, 12, 0);
+    feeder.feed(2, 500, 0);
+    assert_eq!(feeder.outcome.out, vec![10, 12, 500]);
+    assert_eq!((feeder.outcome.lost, feeder.outcome.restarts), (1, 1));
+}
+
+proptest! {
+    /// Whatever the network does within the window, each packet that came at least once and in time
+    /// goes out once, in order, and everything else is counted.
+    #[test]
+    fn every_packet_goes_out_once_or_is_counted(
+        start in any::<u16>(),
+        fates in proptest::collection::vec((0u8..20, 0usize..6), 2..300),
+    ) {
+        let mut wire: Vec<(usize, u16)> = Vec::new();
+        let mut dropped = 0_u64;
+        for (index, (fate, shift)) in fates.iter().enumerate() {
+            let sequence = start.wrapping_add(u16::try_from(index).expect("small"));
+            let first_or_last = index == 0 || index == fates.len() - 1;
+            match fate {
+                0 if !first_or_last => dropped += 1,
+                1 => wire.extend([(index * 2, sequence), (index * 2 + shift, sequence)]),
+                2 if !first_or_last => wire.push((index * 2 + shift, sequence)),
+                _ => wire.push((index * 2, sequence)),
+            }
+        }
+        wire.sort_by_key(|(at, _)| *at);
+        let last = start.wrapping_add(u16::try_from(fates.len() - 1).expect("small"));
+        prop_assume!(wire[0].1 == start);
+        let sequences: Vec<u16> = wire.iter().map(|(_, sequence)| *sequence).collect();
+        let outcome = Feeder::run(&sequences);
+        prop_assert_eq!(outcome.lost, dropped);
+        prop_assert_eq!(outcome.restarts, 0);
+        prop_assert_eq!(outcome.out.len() as u64 + outcome.duplicates + outcome.late, sequences.len() as u64);
+        prop_assert!(outcome.out.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) as i16 > 0));
+        prop_assert_eq!(*outcome.out.last().expect("some"), last);
+    }
+}

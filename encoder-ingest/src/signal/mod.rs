@@ -1,0 +1,166 @@
+//! What the TS itself says: continuity per PID, the tables, where a viewer can begin.
+//!
+//! Pure: given whole packets, their place in the channel's stream and `now`. It knows no socket and
+//! no clock, changes no byte, and allocates only when a table changes.
+//!
+//! - [`pids`]: the state of each PID, and the scan that most packets never leave
+//! - [`section`]: sections out of packets
+//! - [`tables`]: PAT and PMT, and the packets that brought them
+//! - [`access`]: random access points
+
+pub mod access;
+pub mod pids;
+pub mod section;
+pub mod tables;
+
+use common::api::channel::Service;
+use common::ts::packet::{PACKET_BYTES, Pid, TsPacket};
+
+use crate::relay::history::Prelude;
+use pids::{Arrival, PidTable, Role};
+use tables::Tables;
+
+/// The analysis of one channel.
+#[derive(Debug)]
+pub struct Signal {
+    pids: PidTable,
+    tables: Tables,
+    /// Program that random access points are looked for in; none: the first in the PAT.
+    program: Option<u16>,
+    counts: SignalCounts,
+}
+
+/// What has been found since the channel began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SignalCounts {
+    /// Errors of the continuity counter (ISO/IEC 13818-1, 2.4.3.3), one a PID and gap.
+    pub continuity_errors: u64,
+    /// TS packets that are missing by the continuity counter, where nothing else explains it: a
+    /// lower bound, since the counter has four bits.
+    pub packets_missing: u64,
+    /// Sections whose CRC-32 is wrong.
+    pub crc_errors: u64,
+    /// Packets with `transport_error_indicator`.
+    pub transport_errors: u64,
+    pub scrambled_packets: u64,
+}
+
+/// How far a scan came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scanned {
+    All,
+    /// A random access point begins with the packet at this offset, which has been scanned. The
+    /// scan goes on behind it.
+    RandomAccess(usize),
+}
+
+impl Signal {
+    #[must_use]
+    pub fn new(program: Option<u16>) -> Self {
+        let mut pids = PidTable::default();
+        pids.set_role(Pid::PAT, Role::Pat);
+        Self {
+            pids,
+            tables: Tables::default(),
+            program,
+            counts: SignalCounts::default(),
+        }
+    }
+
+    /// Scans whole packets that begin with a sync byte; `position` is where they lie in the
+    /// channel's stream. Stops behind a random access point.
+    pub fn scan(&mut self, packets: &[u8], position: u64) -> Scanned {
+        for (index, bytes) in packets.chunks_exact(PACKET_BYTES).enumerate() {
+            if self.pids.expected(bytes) {
+                continue;
+            }
+            let offset = index * PACKET_BYTES;
+            if self.unexpected(bytes, position + offset as u64) {
+                return Scanned::RandomAccess(offset);
+            }
+        }
+        Scanned::All
+    }
+
+    /// Something is known to be missing before `position`: a gap of the continuity counters that
+    /// spans it is explained, and counted elsewhere.
+    pub fn gap(&mut self, position: u64) {
+        self.pids.gap(position);
+    }
+
+    /// Another source begins: what was known of PIDs and tables does not hold any more.
+    pub fn restart(&mut self) {
+        let counts = self.counts;
+        *self = Self::new(self.program);
+        self.counts = counts;
+    }
+
+    #[must_use]
+    pub fn counts(&self) -> SignalCounts {
+        self.counts
+    }
+
+    /// The newest PAT and PMT packets, those of the chosen program first.
+    #[must_use]
+    pub fn prelude(&self) -> Prelude {
+        self.tables.prelude(self.program)
+    }
+
+    /// PAT and the PMT of the chosen program are known.
+    #[must_use]
+    pub fn has_tables(&self) -> bool {
+        self.tables.are_known(self.program)
+    }
+
+    /// The programs as the API shows them, with bitrates over the `elapsed_ms` since the last call.
+    pub fn services(&mut self, elapsed_ms: u64) -> Vec<Service> {
+        self.tables.services(&mut self.pids, elapsed_ms)
+    }
+
+    /// The packet is none that continues its PID plainly. Answers whether a viewer can begin here.
+    #[cold]
+    fn unexpected(&mut self, bytes: &[u8], position: u64) -> bool {
+        let Some(packet) = TsPacket::new(bytes) else {
+            return false;
+        };
+        if packet.tei() {
+            self.counts.transport_errors += 1;
+            return false;
+        }
+        let Some((role, arrival)) = self.pids.arrive(packet, position) else {
+            return false;
+        };
+        self.counts.scrambled_packets += u64::from(packet.scrambled());
+        match arrival {
+            Arrival::Continues => {}
+            Arrival::Duplicate => return false,
+            Arrival::Gap { missing, explained } => {
+                self.counts.continuity_errors += 1;
+                if !explained {
+                    self.counts.packets_missing += u64::from(missing);
+                }
+                self.tables.interrupted(role);
+            }
+        }
+        match role {
+            Role::Other => false,
+            Role::Pat | Role::Pmt(_) => {
+                if !packet.scrambled() {
+                    self.table_packet(role, packet);
+                }
+                false
+            }
+            Role::Video(kind) => packet.random_access() || access::begins(kind, packet),
+            Role::Audio => packet.pusi(),
+        }
+    }
+
+    fn table_packet(&mut self, role: Role, packet: TsPacket<'_>) {
+        let changed = self
+            .tables
+            .packet(role, packet, &mut self.counts.crc_errors);
+        if changed {
+            self.tables.assign_roles(self.program, &mut self.pids);
+        }
+    }
+}
