@@ -2,6 +2,7 @@
 //! control.
 
 pub mod channels;
+pub mod events;
 pub mod limits;
 pub mod live;
 pub mod nics;
