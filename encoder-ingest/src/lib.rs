@@ -2,7 +2,6 @@
 //! control.
 
 pub mod channels;
-pub mod events;
 pub mod limits;
 pub mod live;
 pub mod nics;

@@ -14,7 +14,11 @@ fn fuzz_dir() -> PathBuf {
 }
 
 fn names(dir: &Path) -> BTreeSet<String> {
-    let stem = |path: PathBuf| path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
+    let stem = |path: PathBuf| {
+        path.file_stem()
+            .and_then(|name| name.to_str())
+            .map(str::to_owned)
+    };
     fs::read_dir(dir)
         .expect("directory")
         .filter_map(|entry| stem(entry.expect("entry").path()))
