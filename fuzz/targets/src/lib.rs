@@ -4,33 +4,94 @@
 //! The binaries in `fuzz/` hand libFuzzer's bytes over; `tests/corpus.rs` feeds the committed
 //! corpus, so that what was found once stays found on every `cargo test`.
 
+use std::sync::Arc;
+
 use common::document::{Mistakes, Syntax, read};
 use common::group::ChannelUrl;
 use common::rtp::RtpHeader;
-use common::ts::packet::{PACKET_BYTES, TsPacket};
+use common::ts::packet::{PACKET_BYTES, SYNC_BYTE, TsPacket};
+use encoder_ingest::relay::block::{BlockBudget, BlockPool};
+use encoder_ingest::relay::ingress::{Ingress, Out};
+use encoder_ingest::relay::recorder::Recorder;
+use encoder_ingest::signal::{Scanned, Signal};
 
 /// A target's name, which is also its folder in the corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them. A test compares them with the binaries in `fuzz/`.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     ("channel_url", channel_url),
     ("channels_file", channels_file),
+    ("datagrams", datagrams),
     ("rtp", rtp),
     ("ts", ts),
 ];
 
-/// TS packets, one behind the other.
+/// TS packets, one behind the other, read field by field and by the signal analysis.
 pub fn ts(bytes: &[u8]) {
-    for piece in bytes.chunks(PACKET_BYTES) {
+    let mut signal = Signal::new(None);
+    for (index, piece) in bytes.chunks_exact(PACKET_BYTES).enumerate() {
         let Some(packet) = TsPacket::new(piece) else {
+            signal.gap(position(index));
             continue;
         };
         let field = packet.adaptation_field().len();
         let payload = packet.payload().len();
         assert!(field <= PACKET_BYTES - 5 && payload <= PACKET_BYTES - 4);
         assert!(field == 0 || payload == 0 || field + payload == PACKET_BYTES - 5);
-        let _ = (packet.pcr(), packet.discontinuity(), packet.random_access());
+        let _ = packet.pcr();
+        let scanned = signal.scan(piece, position(index));
+        assert!(matches!(scanned, Scanned::All | Scanned::RandomAccess(0)));
+    }
+    assert!(signal.prelude().bytes().len().is_multiple_of(PACKET_BYTES));
+    let _ = (signal.services(1000), signal.counts());
+}
+
+fn position(packet: usize) -> u64 {
+    (packet * PACKET_BYTES) as u64
+}
+
+/// Datagrams one after the other through the careful path into a history: 16 bits before each say
+/// how long it is (the low 11) and how many ticks of 10 ms have passed (the high 5).
+pub fn datagrams(bytes: &[u8]) {
+    let mut ingress = Ingress::default();
+    let mut recorder = Recorder::new(None);
+    let mut pool = BlockPool::new(Arc::new(BlockBudget::new(1 << 20)));
+    let (mut rest, mut now_ms) = (bytes, 0);
+    while let Some((head, behind)) = rest.split_at_checked(2) {
+        let head = u16::from_be_bytes([head[0], head[1]]);
+        now_ms += u64::from(head >> 11) * 10;
+        let (datagram, behind) = behind.split_at(usize::from(head & 0x7ff).min(behind.len()));
+        rest = behind;
+        let mut out = Out {
+            recorder: &mut recorder,
+            pool: &mut pool,
+            now_ms,
+        };
+        if ingress
+            .deadline_ms()
+            .is_some_and(|deadline| deadline <= now_ms)
+        {
+            ingress.release(&mut out);
+        }
+        ingress.datagram(datagram, &mut out);
+    }
+    whole_packets_only(&recorder);
+}
+
+/// The promise to every viewer: what the history holds is whole packets.
+fn whole_packets_only(recorder: &Recorder) {
+    let history = recorder.history();
+    let mut position = history.tail();
+    while position < history.head() {
+        let piece = history.contiguous(position);
+        assert!(!piece.is_empty() && piece.len().is_multiple_of(PACKET_BYTES));
+        assert!(
+            piece
+                .chunks(PACKET_BYTES)
+                .all(|packet| packet[0] == SYNC_BYTE)
+        );
+        position += piece.len() as u64;
     }
 }
 
