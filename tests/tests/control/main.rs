@@ -1,0 +1,9 @@
+//! Control: what channels there are, who changed them, and what survives.
+
+mod api;
+mod events;
+mod metrics;
+mod operator;
+mod reload;
+mod survival;
+mod viewers;
