@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::document::Mistake;
+
 /// The media type of a problem (RFC 9457, 3).
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -31,6 +33,7 @@ pub struct Problem {
     pub reason: Option<Box<str>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub params: BTreeMap<String, String>,
+    /// Every mistake in a body or file.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub errors: Vec<Mistake>,
     // Boxed, like the short texts, to keep the error of many a `Result` small.
@@ -45,22 +48,6 @@ pub enum ProblemKind {
     #[default]
     #[serde(rename = "about:blank")]
     Blank,
-}
-
-/// One mistake in a body or file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Mistake {
-    /// Where (RFC 6901), such as `/channels/0/inputs/1/url`.
-    pub pointer: String,
-    /// For programs.
-    pub code: String,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub params: BTreeMap<String, String>,
-    /// For people, in English.
-    pub detail: String,
-    /// Line in the file, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
 }
 
 impl Problem {
@@ -174,38 +161,10 @@ impl IntoResponse for Problem {
     }
 }
 
-impl Mistake {
-    #[must_use]
-    pub fn new(
-        pointer: impl Into<String>,
-        code: impl Into<String>,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code: code.into(),
-            params: BTreeMap::new(),
-            detail: detail.into(),
-            line: None,
-        }
-    }
-
-    #[must_use]
-    pub fn param(mut self, name: &str, value: impl Display) -> Self {
-        self.params.insert(name.to_owned(), format!("{value}"));
-        self
-    }
-
-    #[must_use]
-    pub fn line(mut self, line: u32) -> Self {
-        self.line = Some(line);
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::MistakeCode;
 
     fn problem() -> Problem {
         Problem::new(
@@ -215,7 +174,9 @@ mod tests {
         .reason("max_viewers")
         .param("max", 2000)
         .retry_after(5)
-        .errors(vec![Mistake::new("/channels/0/id", "id", "no id").line(3)])
+        .errors(vec![
+            Mistake::new(MistakeCode::MissingKey, "no id").at("/channels/0/id", Some(3)),
+        ])
     }
 
     #[test]

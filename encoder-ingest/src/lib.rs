@@ -2,8 +2,10 @@
 //! control.
 
 pub mod channels;
+pub mod http;
 pub mod limits;
 pub mod live;
+pub mod metrics;
 pub mod nics;
 pub mod plane;
 pub mod relay;

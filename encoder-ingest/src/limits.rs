@@ -109,3 +109,51 @@ pub const REJOIN_WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// How long stopping may take until viewers are cut.
 pub const DRAIN: Duration = Duration::from_secs(2);
+
+/// Threads of the control runtime. They never touch a packet.
+pub const CONTROL_THREADS: usize = 2;
+
+/// The head of a request. A longer one is answered 431.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Header fields in a request. One with more is answered 431.
+pub const REQUEST_HEADERS_MAX: usize = 64;
+
+/// A connection whose request head is not complete after so long is answered 408 and closed: so
+/// long an idle one costs a connection.
+pub const REQUEST_HEAD_WAIT: Duration = Duration::from_secs(5);
+
+/// The body of a request to the API: as much as a document may have. A longer one is answered 413.
+pub const REQUEST_BODY_BYTES_MAX: usize = common::document::DOCUMENT_BYTES_MAX + 1024;
+
+/// A request whose body is not complete after so long is answered 408.
+pub const REQUEST_BODY_WAIT: Duration = Duration::from_secs(10);
+
+/// Connections past `--max-connections` that are being told so. Further ones are closed unanswered.
+pub const REFUSALS_MAX: usize = 64;
+
+/// After an answer the writing side is closed and what the client still sends is read for so long,
+/// so that the kernel does not reset the connection and lose the answer.
+pub const LINGER: Duration = Duration::from_millis(500);
+
+/// How long an answer that refuses may take to be written.
+pub const REFUSAL_WRITE_WAIT: Duration = Duration::from_secs(2);
+
+/// A pause of accepting when the process has no file descriptor left.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is kept of a viewer's `User-Agent`, in characters. The rest is cut off.
+pub const USER_AGENT_CHARACTERS_MAX: usize = 200;
+
+/// The longest history that a viewer may ask to begin at (`?backlog_ms=`): more is the history's
+/// whole length anyway.
+pub const BACKLOG_MAX: Duration = Duration::from_secs(60);
+
+/// A channel that was made on demand is left so long after its last viewer.
+pub const ON_DEMAND_LINGER: Duration = Duration::from_secs(10);
+
+/// How often channels made on demand are looked at.
+pub const ON_DEMAND_SWEEP: Duration = Duration::from_secs(1);
+
+/// How long requests in progress may go on when the process stops; then they are cut.
+pub const REQUEST_DRAIN: Duration = Duration::from_secs(1);
