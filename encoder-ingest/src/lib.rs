@@ -2,6 +2,7 @@
 //! control.
 
 pub mod channels;
+pub mod config;
 pub mod http;
 pub mod limits;
 pub mod live;

@@ -1,0 +1,247 @@
+//! The configuration as it is meant, made from what was typed in one conversion that tells every
+//! mistake. Nothing is bound, joined or written here.
+
+mod mistakes;
+#[cfg(test)]
+mod tests;
+mod typed;
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Uri;
+use clap::Parser;
+use common::listen::check_exposure;
+use common::telemetry::LogOptions;
+use common::tokens::{TokenFile, TokenFileError};
+use ipnet::IpNet;
+
+pub use mistakes::ConfigMistakes;
+pub use typed::Arguments;
+
+use crate::nics::InterfaceSelector;
+use crate::plane::PlaneOptions;
+
+/// Threads of the data plane where no number is given: at most so many.
+const WORKERS_DEFAULT_MAX: usize = 4;
+
+/// The longest name of an ingest: that of a host (RFC 1035, 2.3.4).
+const NODE_NAME_BYTES_MAX: usize = 253;
+
+/// What the process shall do.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub node_name: String,
+    /// Without a slash at its end.
+    pub public_url: Option<String>,
+    pub channels_file: Option<PathBuf>,
+    pub state_dir: Option<PathBuf>,
+    pub tokens: Option<Arc<TokenFile>>,
+    pub watch_from: Vec<IpNet>,
+    pub on_demand: Vec<IpNet>,
+    pub channels_max: usize,
+    pub connections_max: usize,
+    pub plane: PlaneOptions,
+    pub log: LogOptions,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Also `--help` and `--version`, which are no errors.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    #[error(transparent)]
+    Mistakes(#[from] ConfigMistakes),
+}
+
+impl Config {
+    /// From the command line and the environment.
+    ///
+    /// # Errors
+    /// With every mistake, also those in the token file.
+    pub fn from_arguments(
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, ConfigError> {
+        let arguments = Arguments::try_parse_from(arguments)?;
+        Ok(Self::try_from(arguments)?)
+    }
+}
+
+impl ConfigError {
+    /// Tells the user, and answers the process's exit code.
+    #[must_use]
+    pub fn report(&self) -> u8 {
+        match self {
+            Self::Usage(error) => {
+                // Nothing is left to tell an error of stderr to.
+                let _ = error.print();
+                u8::try_from(error.exit_code()).unwrap_or(2)
+            }
+            Self::Mistakes(mistakes) => {
+                eprintln!("encoder-ingest: {mistakes}");
+                2
+            }
+        }
+    }
+}
+
+impl TryFrom<Arguments> for Config {
+    type Error = ConfigMistakes;
+
+    fn try_from(typed: Arguments) -> Result<Self, ConfigMistakes> {
+        let mut mistakes = ConfigMistakes::default();
+        let plane = plane(&typed, &mut mistakes);
+        let on_demand = typed.on_demand.as_deref().unwrap_or_default();
+        let on_demand: Vec<IpNet> = mistakes.list("on-demand", on_demand);
+        for network in on_demand.iter().filter(|network| !multicast(network)) {
+            let problem = "use networks of multicast groups, within 224.0.0.0/4 or ff00::/8";
+            mistakes.of_flag("on-demand", &network.to_string(), problem);
+        }
+        let config = Self {
+            listen: listen(&typed, &mut mistakes),
+            node_name: node_name(typed.node_name.as_deref(), &mut mistakes),
+            public_url: public_url(typed.public_url.as_deref(), &mut mistakes),
+            channels_file: typed.channels,
+            state_dir: typed.state_dir,
+            tokens: tokens(typed.token_file.as_deref(), &mut mistakes),
+            watch_from: mistakes.list("watch-from", &typed.watch_from),
+            on_demand,
+            channels_max: size(mistakes.number("max-channels", &typed.max_channels, 1..=4096)),
+            connections_max: size(mistakes.number(
+                "max-connections",
+                &typed.max_connections,
+                1..=200_000,
+            )),
+            plane,
+            log: LogOptions {
+                program: "encoder-ingest",
+                format: typed.log_format,
+                dir: typed.log_dir,
+            },
+        };
+        if mistakes.is_empty() {
+            Ok(config)
+        } else {
+            Err(mistakes)
+        }
+    }
+}
+
+fn plane(typed: &Arguments, mistakes: &mut ConfigMistakes) -> PlaneOptions {
+    let milliseconds = |number: u32| Duration::from_millis(number.into());
+    let receive_buffer = typed.receive_buffer_kb.as_deref();
+    PlaneOptions {
+        interfaces: interfaces(typed.interface.as_deref(), mistakes),
+        workers: typed
+            .workers
+            .as_deref()
+            .map_or_else(workers_default, |text| {
+                size(mistakes.number("workers", text, 1..=64))
+            }),
+        latency: milliseconds(mistakes.number("latency-ms", &typed.latency_ms, 1..=1000)),
+        history: milliseconds(mistakes.number("history-ms", &typed.history_ms, 100..=60_000)),
+        history_bytes_max: size(mistakes.number("history-mb", &typed.history_mb, 8..=65_536)) << 20,
+        // SO_RCVBUF is an int that the kernel doubles.
+        receive_buffer_bytes: receive_buffer
+            .map(|text| size(mistakes.number("receive-buffer-kb", text, 64..=1_048_576)) << 10),
+        silence: milliseconds(mistakes.number("silence-ms", &typed.silence_ms, 100..=60_000)),
+        viewer_idle: Duration::from_secs(
+            mistakes
+                .number("viewer-idle-s", &typed.viewer_idle_s, 1..=86_400)
+                .into(),
+        ),
+        viewers_max: size(mistakes.number("max-viewers", &typed.max_viewers, 1..=100_000)),
+    }
+}
+
+fn interfaces(text: Option<&str>, mistakes: &mut ConfigMistakes) -> Vec<InterfaceSelector> {
+    match text.map(str::trim) {
+        None | Some("") => {
+            mistakes.push(
+                "--interface (ENCODER_INGEST_INTERFACE) is required: name the NIC that multicast arrives on, such as eth1 or 192.0.2.0/24 (ip -br address lists them)",
+            );
+            Vec::new()
+        }
+        Some(text) => mistakes.list("interface", text),
+    }
+}
+
+fn listen(typed: &Arguments, mistakes: &mut ConfigMistakes) -> SocketAddr {
+    let address = typed.listen.parse().unwrap_or_else(|_| {
+        let problem = "use IP:PORT, such as 0.0.0.0:9525 or [::]:9525";
+        mistakes.of_flag("listen", &typed.listen, problem);
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+    });
+    let has_credentials = typed.token_file.is_some();
+    let exposure = check_exposure(address, has_credentials, typed.no_auth, "--token-file FILE");
+    if let Err(exposed) = exposure {
+        mistakes.push(exposed.to_string());
+    }
+    address
+}
+
+fn node_name(text: Option<&str>, mistakes: &mut ConfigMistakes) -> String {
+    let name = text.map_or_else(host_name, str::to_owned);
+    let clean = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if name.is_empty() || name.len() > NODE_NAME_BYTES_MAX || !name.bytes().all(clean) {
+        let problem =
+            format!("use letters, digits, \".\", \"_\" and \"-\", 1 to {NODE_NAME_BYTES_MAX}");
+        mistakes.of_flag("node-name", &name, problem);
+    }
+    name
+}
+
+fn host_name() -> String {
+    let system = rustix::system::uname();
+    system.nodename().to_string_lossy().into_owned()
+}
+
+fn public_url(text: Option<&str>, mistakes: &mut ConfigMistakes) -> Option<String> {
+    let text = text?;
+    let uri = text.parse::<Uri>().ok();
+    let fits = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri
+                .authority()
+                .is_some_and(|name| !name.as_str().contains('@'))
+            && uri.query().is_none()
+    });
+    if !fits || text.contains('#') {
+        let problem = "use http://HOST[:PORT][/PATH] or https://..., without ?, # and @";
+        mistakes.of_flag("public-url", text, problem);
+    }
+    Some(text.trim_end_matches('/').to_owned())
+}
+
+fn tokens(path: Option<&Path>, mistakes: &mut ConfigMistakes) -> Option<Arc<TokenFile>> {
+    match TokenFile::open(path?) {
+        Ok(tokens) => return Some(Arc::new(tokens)),
+        Err(TokenFileError::Wrong {
+            path,
+            mistakes: found,
+        }) => {
+            for mistake in found {
+                mistakes.push(format!("--token-file {}: {mistake}", path.display()));
+            }
+        }
+        Err(error) => mistakes.push(format!("--token-file: {}", common::chain(&error))),
+    }
+    None
+}
+
+fn multicast(network: &IpNet) -> bool {
+    network.network().is_multicast() && network.broadcast().is_multicast()
+}
+
+fn workers_default() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(WORKERS_DEFAULT_MAX))
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
