@@ -3,6 +3,7 @@
 
 pub mod channels;
 pub mod config;
+pub mod events;
 pub mod http;
 pub mod limits;
 pub mod live;

@@ -157,3 +157,55 @@ pub const ON_DEMAND_SWEEP: Duration = Duration::from_secs(1);
 
 /// How long requests in progress may go on when the process stops; then they are cut.
 pub const REQUEST_DRAIN: Duration = Duration::from_secs(1);
+
+/// Inputs of a channel: the preferred one and its backups. A definition with more is refused.
+pub const CHANNEL_INPUTS_MAX: usize = 8;
+
+/// Renditions that a channel may ask for. A definition with more is refused.
+pub const CHANNEL_RENDITIONS_MAX: usize = 16;
+
+/// Ingests that a channel may name. A definition with more is refused.
+pub const CHANNEL_INGESTS_MAX: usize = 256;
+
+/// Labels of a channel. A definition with more is refused.
+pub const CHANNEL_LABELS_MAX: usize = 32;
+
+/// Characters of a label's name and of its value. A definition with longer ones is refused.
+pub const LABEL_CHARACTERS_MAX: usize = 128;
+
+/// Characters of a channel's name and of its group. A definition with longer ones is refused.
+pub const NAME_CHARACTERS_MAX: usize = 120;
+
+/// The largest channel number (`tvg-chno`). A definition with a larger one is refused.
+pub const CHANNEL_NUMBER_MAX: u32 = 99_999;
+
+/// A host's name in DNS (RFC 1035, 2.3.4, less the length bytes at both ends). A definition with a
+/// longer one is refused.
+pub const HOST_NAME_BYTES_MAX: usize = 253;
+
+/// A logo's address. A definition with a longer one is refused.
+pub const URL_BYTES_MAX: usize = 2048;
+
+/// Own profiles in a channels file. A file with more is refused.
+pub const PROFILES_MAX: usize = 64;
+
+/// The name of a profile, and of a codec. A file with a longer one is refused.
+pub const PROFILE_NAME_BYTES_MAX: usize = 32;
+
+/// Width and height of a profile's picture. A file with a larger one is refused.
+pub const PICTURE_PIXELS_MAX: u32 = 8192;
+
+/// Video bit rate of a profile. A file with a larger one is refused.
+pub const VIDEO_KBPS_MAX: u32 = 100_000;
+
+/// Audio bit rate of a profile. A file with a larger one is refused.
+pub const AUDIO_KBPS_MAX: u32 = 1024;
+
+/// The body of a request that makes or changes one channel. A larger one gets 413.
+pub const CHANNEL_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The file that keeps the operator channels. A change that would make it larger is refused.
+pub const STORE_BYTES_MAX: usize = common::document::DOCUMENT_BYTES_MAX;
+
+/// Events that are kept for who comes late. The oldest are forgotten first.
+pub const EVENTS_KEPT: usize = 1000;

@@ -29,6 +29,8 @@ pub struct Mistake {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MistakeCode {
+    /// There is no document: the file can't be read.
+    Unreadable,
     /// Not the language that it should be in.
     Syntax,
     /// Not UTF-8.

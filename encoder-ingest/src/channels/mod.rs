@@ -1,3 +1,25 @@
 //! Channels as operators see them: definitions, where they are kept, and what runs for them.
+//!
+//! In dependency order:
+//!
+//! - [`definition`]: what a channel should be, valid by construction
+//! - [`profile`]: what renditions are made like
+//! - [`difference`]: what changes from one set of channels to another
+//! - [`file`]: a channels file or an API body into definitions, with every mistake
+//! - [`store`]: operator channels and the last good channels file, on disk
+//! - [`load`]: what there is at the start
+//! - [`change`]: what hinders a change
+//! - [`news`]: what is told of a change
+//! - [`registry`]: the set in force, and the one way to change it
+//! - [`watch`]: the channels file, looked at for as long as the process lives
 
+pub mod change;
 pub mod definition;
+pub mod difference;
+pub mod file;
+pub mod load;
+pub mod news;
+pub mod profile;
+pub mod registry;
+pub mod store;
+pub mod watch;

@@ -1,0 +1,49 @@
+//! What hinders a change of an operator channel. Pure.
+
+use super::definition::{ChannelDefinition, ChannelId};
+use super::load::InForce;
+use super::store::StoreError;
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    #[error("there is no channel {0}")]
+    NotFound(ChannelId),
+    #[error("there is a channel {0} already")]
+    Exists(ChannelId),
+    #[error("{} declared in the channels file: change the file", listed(.0))]
+    Declared(Vec<ChannelId>),
+    #[error("channel {0} has changed since it was read: read it again")]
+    Revision(ChannelId),
+    #[error("there may be {0} channels (--max-channels): remove one, or raise the limit")]
+    TooMany(usize),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A condition on the channel that is changed, looked at when nobody else can change it.
+pub type Guard<'a> = &'a dyn Fn(&ChannelDefinition) -> bool;
+
+/// Whether an operator may change or remove the channel `id`.
+pub(super) fn changeable(
+    now: &InForce,
+    id: &ChannelId,
+    guard: Guard<'_>,
+) -> Result<(), ChangeError> {
+    if now.declared.contains_key(id) {
+        return Err(ChangeError::Declared(vec![id.clone()]));
+    }
+    match now.operator.get(id) {
+        None => Err(ChangeError::NotFound(id.clone())),
+        Some(channel) if !guard(channel) => Err(ChangeError::Revision(id.clone())),
+        Some(_) => Ok(()),
+    }
+}
+
+fn listed(ids: &[ChannelId]) -> String {
+    let names: Vec<&str> = ids.iter().map(ChannelId::as_str).collect();
+    match names.as_slice() {
+        [one] => format!("channel {one} is"),
+        many => format!("channels {} are", many.join(", ")),
+    }
+}

@@ -1,0 +1,81 @@
+//! What is told of a change: the events of a difference, and of the channels file. Pure.
+
+use std::path::Path;
+
+use common::api::event::{EventDraft, EventKind};
+use common::document::Mistake;
+use serde_json::{Value, json};
+
+use super::definition::ChannelId;
+use super::difference::Difference;
+
+/// Who makes a change; nobody: the channels file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Author {
+    /// `token/NAME`.
+    pub actor: Option<String>,
+    pub address: Option<String>,
+}
+
+/// One event for each channel that was added, changed or removed.
+pub(super) fn of_difference<'a>(
+    difference: &'a Difference,
+    author: &'a Author,
+) -> impl Iterator<Item = EventDraft> + 'a {
+    let draft = |kind, id: &ChannelId, detail: String, difference: Value| EventDraft {
+        actor: author.actor.clone(),
+        address: author.address.clone(),
+        difference: Some(difference),
+        ..EventDraft::new(kind, detail).channel(id.as_str())
+    };
+    let added = difference.added.iter().map(move |channel| {
+        let detail = format!("channel {} was added", channel.id);
+        let shown = json!({ "added": channel.document() });
+        draft(EventKind::ChannelAdded, &channel.id, detail, shown)
+    });
+    let changed = difference.changed.iter().map(move |change| {
+        let id = &change.new.id;
+        let fields = change.fields();
+        let names = fields.as_object().into_iter().flat_map(|one| one.keys());
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        let detail = format!("channel {id} was changed: {}", names.join(", "));
+        draft(EventKind::ChannelChanged, id, detail, fields)
+    });
+    let removed = difference.removed.iter().map(move |channel| {
+        let detail = format!("channel {} was removed", channel.id);
+        let shown = json!({ "removed": channel.document() });
+        draft(EventKind::ChannelRemoved, &channel.id, detail, shown)
+    });
+    added.chain(changed).chain(removed)
+}
+
+pub(super) fn file_applied(difference: &Difference) -> EventDraft {
+    let document = difference.document();
+    let detail = format!(
+        "the channels file is in force: {} added, {} changed, {} removed",
+        document.added.len(),
+        document.changed.len(),
+        document.removed.len()
+    );
+    EventDraft {
+        difference: serde_json::to_value(document).ok(),
+        ..EventDraft::new(EventKind::ConfigApplied, detail)
+    }
+}
+
+pub(super) fn file_refused(file: &Path, first: &Mistake, count: usize) -> EventDraft {
+    let file = file.display().to_string();
+    let more = match count {
+        1 => "a mistake".to_owned(),
+        _ => format!("{count} mistakes"),
+    };
+    let detail = format!(
+        "the channels file {file} has {more}, so the one before stays in force; the first: {first}"
+    );
+    let params = [("file", file), ("mistakes", count.to_string())];
+    EventDraft {
+        reason: Some("config_refused".to_owned()),
+        params: params.map(|(name, value)| (name.to_owned(), value)).into(),
+        ..EventDraft::new(EventKind::ConfigRefused, detail)
+    }
+}
