@@ -4,3 +4,9 @@ mod code;
 mod documents;
 mod layers;
 mod size;
+
+/// Fails with all findings at once, one a line.
+#[track_caller]
+fn none(findings: &[String]) {
+    assert!(findings.is_empty(), "\n{}", findings.join("\n"));
+}
