@@ -3,12 +3,16 @@
 
 pub mod channels;
 pub mod config;
+mod door;
 pub mod events;
 pub mod http;
+mod keeper;
 pub mod limits;
 pub mod live;
+mod membership;
 pub mod metrics;
 pub mod nics;
 pub mod plane;
 pub mod relay;
 pub mod signal;
+mod worker;

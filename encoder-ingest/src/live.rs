@@ -43,10 +43,14 @@ pub struct ChannelCounters {
     /// Datagrams that were neither TS nor RTP with TS, or of another kind than the channel's.
     pub malformed: AtomicU64,
     pub source_restarts: AtomicU64,
+    /// TS packets dropped for a bad sync byte among good ones.
+    pub bad_sync_packets: AtomicU64,
+    /// TS bytes copied in user space, because they could not be received in place.
+    pub copied_bytes: AtomicU64,
+    pub scrambled_packets: AtomicU64,
     pub sent_bytes: AtomicU64,
     pub viewer_skipped_bytes: AtomicU64,
     pub history_bytes: AtomicU64,
-    pub history_ms: AtomicU64,
     /// Milliseconds of the process's clock when data last came; 0: never.
     pub last_data_ms: AtomicU64,
     pub kind_is_rtp: AtomicBool,

@@ -119,6 +119,29 @@ impl MulticastReceiver {
         Ok(())
     }
 
+    /// Leaves the group and joins it again, on the same socket: the network hears both.
+    ///
+    /// # Errors
+    /// When the group can't be joined again, such as the NIC having gone.
+    pub fn rejoin(&self) -> Result<(), ReceiveError> {
+        let (group, index) = (self.group, self.interface_index);
+        // Without a membership there is nothing to leave; joining is what counts.
+        let _ = sys::leave(self.socket.as_fd(), index, group.group(), group.source());
+        sys::join(self.socket.as_fd(), index, group.group(), group.source())
+            .map_err(|source| ReceiveError::Join { group, source })
+    }
+
+    /// Another handle to the same socket; the group is left when the last one goes.
+    ///
+    /// # Errors
+    /// When the process has no file descriptor left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            socket: self.socket.try_clone()?,
+            ..*self
+        })
+    }
+
     /// Buffers that the kernel dropped here for want of room. Under GRO one buffer is up to 49
     /// datagrams.
     ///

@@ -36,6 +36,9 @@ pub struct ReceiveCalls {
 // calls; nothing they pointed to is shared with another thread.
 unsafe impl Send for ReceiveCalls {}
 
+/// For sending on a stream socket: never wait, and no SIGPIPE for a peer that has gone.
+pub const SEND_FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
 /// What the kernel says about one received datagram, or one run of datagrams glued by GRO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Received {
@@ -330,6 +333,48 @@ pub fn join(
             set_bytes(socket, level, libc::MCAST_JOIN_SOURCE_GROUP, &request)
         }
     }
+}
+
+/// Leaves what [`join`] joined, so that it can be joined anew on the same socket.
+///
+/// # Errors
+/// Those of `setsockopt`, such as `EADDRNOTAVAIL` when the NIC took the membership with it.
+pub fn leave(
+    socket: BorrowedFd<'_>,
+    index: u32,
+    group: IpAddr,
+    source: Option<IpAddr>,
+) -> io::Result<()> {
+    let level = if group.is_ipv4() {
+        libc::IPPROTO_IP
+    } else {
+        libc::IPPROTO_IPV6
+    };
+    match source {
+        None => {
+            let request = GroupRequest {
+                interface: index,
+                group: storage(group),
+            };
+            set_bytes(socket, level, libc::MCAST_LEAVE_GROUP, &request)
+        }
+        Some(source) => {
+            let request = GroupSourceRequest {
+                interface: index,
+                group: storage(group),
+                source: storage(source),
+            };
+            set_bytes(socket, level, libc::MCAST_LEAVE_SOURCE_GROUP, &request)
+        }
+    }
+}
+
+/// Bounds what the kernel keeps of a TCP connection without having sent it (`TCP_NOTSENT_LOWAT`).
+///
+/// # Errors
+/// Those of `setsockopt`.
+pub fn set_unsent_limit(socket: BorrowedFd<'_>, bytes: i32) -> io::Result<()> {
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, bytes)
 }
 
 /// Multicast of this IPv4 socket leaves through the NIC with `index`, also one without an address.

@@ -107,6 +107,22 @@ impl History {
             .map_or(0, |block| now_ms.saturating_sub(block.last_ms))
     }
 
+    /// How long ago the block at `position` was closed: how far a reader there is behind.
+    #[must_use]
+    pub fn lag_ms(&self, position: u64, now_ms: u64) -> u64 {
+        if position >= self.head {
+            return 0;
+        }
+        self.blocks
+            .get(self.block_of(position))
+            .map_or(0, |block| now_ms.saturating_sub(block.last_ms))
+    }
+
+    /// The stream has stopped: its random access points are no place to begin any more.
+    pub fn forget_marks(&mut self) {
+        self.marks.clear();
+    }
+
     /// Room for at least [`BLOCK_BYTES`] in two pieces.
     pub fn room(&mut self, pool: &mut BlockPool, now_ms: u64) -> Room<'_> {
         let first = self.blocks.back_mut().map(Block::room).unwrap_or_default();

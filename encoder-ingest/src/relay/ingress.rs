@@ -57,6 +57,25 @@ pub struct IngressCounts {
     pub copied_bytes: u64,
 }
 
+impl std::ops::Add for IngressCounts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            malformed: self.malformed + other.malformed,
+            unaligned: self.unaligned + other.unaligned,
+            reordered: self.reordered + other.reordered,
+            duplicates: self.duplicates + other.duplicates,
+            late: self.late + other.late,
+            lost_network: self.lost_network + other.lost_network,
+            lost_kernel: self.lost_kernel + other.lost_kernel,
+            source_restarts: self.source_restarts + other.source_restarts,
+            bad_sync_packets: self.bad_sync_packets + other.bad_sync_packets,
+            copied_bytes: self.copied_bytes + other.copied_bytes,
+        }
+    }
+}
+
 /// Where the packets go.
 #[derive(Debug)]
 pub struct Out<'a> {
@@ -235,6 +254,9 @@ impl Ingress {
             self.released(release, out);
         }
         self.kind = Some(kind);
+        out.recorder
+            .signal_mut()
+            .set_numbered(matches!(kind, Kind::Rtp { .. }));
         self.strays = 0;
         self.shape = Shape::default();
         self.order.reset();

@@ -7,16 +7,20 @@
 //! - [`recorder`]: into the history and through the signal analysis
 //! - [`ingress`]: the careful path of a datagram
 //! - [`mode`], [`receive`], [`input`]: receiving in place
+//! - [`pace`]: when a socket is drained next (pure)
 //! - [`viewer`]: a cursor and a socket
 //! - [`channel`]: one turn of a channel
 
 pub mod block;
+pub mod channel;
 pub mod datagram;
 pub mod history;
 pub mod ingress;
 pub mod input;
 pub mod joiner;
 pub mod mode;
+pub mod pace;
 pub mod receive;
 pub mod recorder;
 pub mod rtp_order;
+pub mod viewer;

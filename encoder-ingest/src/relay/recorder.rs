@@ -73,8 +73,13 @@ impl Recorder {
 
     /// Another input takes over: viewers may go on only from a mark behind this place.
     pub fn cut(&mut self, program: Option<u16>) -> u64 {
-        self.signal = Signal::new(program);
+        self.signal.switch(program);
         self.history.cut()
+    }
+
+    /// The stream has stopped: nobody may begin in what is left of it.
+    pub fn stopped(&mut self) {
+        self.history.forget_marks();
     }
 
     pub fn evict_oldest(&mut self, pool: &mut BlockPool) {

@@ -7,9 +7,11 @@
 //! - [`section`]: sections out of packets
 //! - [`tables`]: PAT and PMT, and the packets that brought them
 //! - [`access`]: random access points
+//! - [`reason`]: one verdict from all of it
 
 pub mod access;
 pub mod pids;
+pub mod reason;
 pub mod section;
 pub mod tables;
 
@@ -27,6 +29,8 @@ pub struct Signal {
     tables: Tables,
     /// Program that random access points are looked for in; none: the first in the PAT.
     program: Option<u16>,
+    /// The datagrams have RTP sequence numbers, and they are whole but where a gap was told.
+    numbered: bool,
     counts: SignalCounts,
 }
 
@@ -35,9 +39,11 @@ pub struct Signal {
 pub struct SignalCounts {
     /// Errors of the continuity counter (ISO/IEC 13818-1, 2.4.3.3), one a PID and gap.
     pub continuity_errors: u64,
-    /// TS packets that are missing by the continuity counter, where nothing else explains it: a
+    /// TS packets that are missing by the continuity counter while the RTP sequence is whole: a
     /// lower bound, since the counter has four bits.
-    pub packets_missing: u64,
+    pub missing_rtp: u64,
+    /// The same in plain TS, where no drop of the kernel explains it.
+    pub missing_plain: u64,
     /// Sections whose CRC-32 is wrong.
     pub crc_errors: u64,
     /// Packets with `transport_error_indicator`.
@@ -63,6 +69,7 @@ impl Signal {
             pids,
             tables: Tables::default(),
             program,
+            numbered: false,
             counts: SignalCounts::default(),
         }
     }
@@ -90,9 +97,23 @@ impl Signal {
 
     /// Another source begins: what was known of PIDs and tables does not hold any more.
     pub fn restart(&mut self) {
-        let counts = self.counts;
-        *self = Self::new(self.program);
-        self.counts = counts;
+        *self = Self {
+            numbered: self.numbered,
+            counts: self.counts,
+            ..Self::new(self.program)
+        };
+    }
+
+    /// Another input takes over: as [`Self::restart`], and random access points are looked for in
+    /// `program`.
+    pub fn switch(&mut self, program: Option<u16>) {
+        self.program = program;
+        self.restart();
+    }
+
+    /// Whether the datagrams carry RTP sequence numbers.
+    pub fn set_numbered(&mut self, numbered: bool) {
+        self.numbered = numbered;
     }
 
     #[must_use]
@@ -137,7 +158,14 @@ impl Signal {
             Arrival::Gap { missing, explained } => {
                 self.counts.continuity_errors += 1;
                 if !explained {
-                    self.counts.packets_missing += u64::from(missing);
+                    let numbered = self.numbered;
+                    let counts = &mut self.counts;
+                    let count = if numbered {
+                        &mut counts.missing_rtp
+                    } else {
+                        &mut counts.missing_plain
+                    };
+                    *count += u64::from(missing);
                 }
                 self.tables.interrupted(role);
             }

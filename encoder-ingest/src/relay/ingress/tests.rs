@@ -162,7 +162,7 @@ fn rtp_is_put_in_order_and_every_loss_is_counted_once() {
         (1, 1, 1)
     );
     // The gap is explained by the sequence: continuity has nothing to add.
-    assert_eq!(rig.recorder.signal().counts().packets_missing, 0);
+    assert_eq!(rig.recorder.signal().counts().missing_rtp, 0);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn kernel_drops_are_not_the_networks() {
     rig.ingress.dropped(2, Some(&payload(3, 188)), &mut out);
     rig.feed(&payload(3, 188));
     assert_eq!(rig.ingress.counts().lost_kernel, 2);
-    assert_eq!(rig.recorder.signal().counts().packets_missing, 0);
+    assert_eq!(rig.recorder.signal().counts().missing_plain, 0);
 }
 
 #[test]
@@ -203,6 +203,6 @@ fn a_gap_in_plain_ts_is_seen_by_continuity() {
     let mut rig = Rig::new();
     rig.feed(&payload(0, 188));
     rig.feed(&payload(2, 188));
-    assert_eq!(rig.recorder.signal().counts().packets_missing, 7);
+    assert_eq!(rig.recorder.signal().counts().missing_plain, 7);
     assert_eq!(rig.recorder.signal().counts().continuity_errors, 1);
 }

@@ -1,0 +1,194 @@
+//! Where a channel joins, and when it joins anew: the life of its socket, on control's side.
+//!
+//! Sockets are opened, joined and closed here and not on the workers, since all three take a lock
+//! of the kernel's that a NIC which comes or goes may hold for long.
+
+use std::time::Duration;
+
+use common::group::MulticastGroup;
+use common::net::interfaces::Link;
+use common::net::receive::{MulticastReceiver, ReceiveError};
+
+use crate::channels::definition::{ChannelDefinition, InputDefinition};
+use crate::limits::{REJOIN_WAIT_FIRST, REJOIN_WAIT_MAX};
+use crate::nics::{InterfaceSelector, resolve};
+
+/// The membership of one channel.
+#[derive(Debug, Default)]
+pub(crate) struct Membership {
+    joined: Option<Joined>,
+    error: Option<String>,
+    /// Not to be tried again before.
+    retry_ms: u64,
+}
+
+/// A socket that is a member. The data plane holds another handle to it.
+#[derive(Debug)]
+struct Joined {
+    receiver: MulticastReceiver,
+    rejoin: Backoff,
+}
+
+/// When a silent channel is joined anew.
+#[derive(Debug, Clone, Copy)]
+struct Backoff {
+    since_ms: u64,
+    wait: Duration,
+}
+
+/// What the data plane must be told.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Receive from this socket; `same_stream`: of the group that was received before.
+    Receive {
+        receiver: MulticastReceiver,
+        same_stream: bool,
+    },
+    /// Receive from nowhere: the NIC has gone, or the channel has no input.
+    Nothing,
+    /// Nothing changes for the data plane; the network has heard a leave and a join.
+    Rejoined,
+}
+
+/// A failed opening is tried again after.
+const RETRY_MS: u64 = 1000;
+
+impl Membership {
+    /// Why the group could not be joined.
+    pub(crate) fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    pub(crate) fn granted_bytes(&self) -> usize {
+        self.joined
+            .as_ref()
+            .map_or(0, |joined| joined.receiver.granted_bytes())
+    }
+
+    /// Brings the membership in line with `definition` and the NICs there are.
+    pub(crate) fn update(
+        &mut self,
+        input: Option<&InputDefinition>,
+        link: Option<&Link>,
+        buffer_bytes: Option<usize>,
+        now_ms: u64,
+    ) -> Option<Change> {
+        let (Some(input), Some(link)) = (input, link) else {
+            self.error = None;
+            return self.joined.take().map(|_| Change::Nothing);
+        };
+        let group = input.url.group;
+        let same_stream = self
+            .joined
+            .as_ref()
+            .is_some_and(|joined| joined.receiver.group() == group);
+        let same_nic = self
+            .joined
+            .as_ref()
+            .is_some_and(|joined| joined.receiver.interface_index() == link.index);
+        if (same_stream && same_nic) || now_ms < self.retry_ms {
+            return None;
+        }
+        match open(group, link, buffer_bytes) {
+            Ok((receiver, kept)) => {
+                self.error = None;
+                self.joined = Some(Joined {
+                    receiver: kept,
+                    rejoin: Backoff::new(now_ms),
+                });
+                Some(Change::Receive {
+                    receiver,
+                    same_stream,
+                })
+            }
+            Err(error) => {
+                self.error = Some(error.to_string());
+                self.retry_ms = now_ms + RETRY_MS;
+                self.joined.take().map(|_| Change::Nothing)
+            }
+        }
+    }
+
+    /// Joins a silent channel anew when it is time; a stream that flows is never touched.
+    pub(crate) fn rejoin(
+        &mut self,
+        last_datagram_ms: Option<u64>,
+        silence_ms: u64,
+        now_ms: u64,
+    ) -> Option<Change> {
+        let joined = self.joined.as_mut()?;
+        let quiet_since = last_datagram_ms.unwrap_or(0);
+        if quiet_since > joined.rejoin.since_ms {
+            joined.rejoin = Backoff::new(quiet_since);
+        }
+        if now_ms.saturating_sub(quiet_since) < silence_ms || !joined.rejoin.is_over(now_ms) {
+            return None;
+        }
+        joined.rejoin.longer(now_ms);
+        match joined.receiver.rejoin() {
+            Ok(()) => Some(Change::Rejoined),
+            Err(error) => {
+                // The NIC has gone under it: made anew with the next look at the NICs.
+                self.error = Some(error.to_string());
+                self.joined = None;
+                Some(Change::Nothing)
+            }
+        }
+    }
+}
+
+/// The input in use, and the NIC that it means.
+pub(crate) fn target<'a, 'b>(
+    definition: &'a ChannelDefinition,
+    defaults: &'a [InterfaceSelector],
+    links: &'b [Link],
+) -> (Option<&'a InputDefinition>, Option<&'b Link>) {
+    let Some(input) = definition.inputs.first() else {
+        return (None, None);
+    };
+    let link = resolve(selectors(input, defaults), links);
+    (Some(input), link)
+}
+
+/// Where an input may join: its own NIC, else the ingest's.
+pub(crate) fn selectors<'a>(
+    input: &'a InputDefinition,
+    defaults: &'a [InterfaceSelector],
+) -> &'a [InterfaceSelector] {
+    input
+        .interface
+        .as_ref()
+        .map_or(defaults, std::slice::from_ref)
+}
+
+fn open(
+    group: MulticastGroup,
+    link: &Link,
+    buffer_bytes: Option<usize>,
+) -> Result<(MulticastReceiver, MulticastReceiver), ReceiveError> {
+    let receiver = MulticastReceiver::open(group, link.index, buffer_bytes)?;
+    let kept = receiver
+        .try_clone()
+        .map_err(|source| ReceiveError::Open { group, source })?;
+    Ok((receiver, kept))
+}
+
+impl Backoff {
+    fn new(since_ms: u64) -> Self {
+        Self {
+            since_ms,
+            wait: REJOIN_WAIT_FIRST,
+        }
+    }
+
+    fn is_over(self, now_ms: u64) -> bool {
+        Duration::from_millis(now_ms.saturating_sub(self.since_ms)) >= self.wait
+    }
+
+    fn longer(&mut self, now_ms: u64) {
+        *self = Self {
+            since_ms: now_ms,
+            wait: (self.wait * 2).min(REJOIN_WAIT_MAX),
+        };
+    }
+}

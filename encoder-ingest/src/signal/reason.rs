@@ -1,0 +1,331 @@
+//! One verdict a channel: its state, the first reason that holds, and a sentence to act on.
+//!
+//! Pure: given facts and `now`.
+
+use std::collections::BTreeMap;
+
+use common::api::channel::{Reason, State};
+
+/// What is known of a channel at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub link: LinkFacts<'a>,
+    /// The group and port, as the operator wrote them.
+    pub group: &'a str,
+    /// Why the group could not be joined.
+    pub join_error: Option<&'a str>,
+    pub now_ms: u64,
+    pub silence_ms: u64,
+    pub last_ts_ms: Option<u64>,
+    pub last_datagram_ms: Option<u64>,
+    pub granted_buffer_bytes: u64,
+    pub scrambled_expected: bool,
+    pub recent: &'a Recent,
+}
+
+/// The NIC that a channel should be received on.
+#[derive(Debug, Clone, Copy)]
+pub enum LinkFacts<'a> {
+    Missing { wanted: &'a str, present: &'a str },
+    Down { name: &'a str, carrier_only: bool },
+    Up { name: &'a str },
+}
+
+/// When each kind of error was last counted.
+#[derive(Debug, Clone, Default)]
+pub struct Recent {
+    pub kernel: Count,
+    pub network: Count,
+    pub unattributed: Count,
+    pub upstream: Count,
+    pub scrambled: Count,
+    pub unaligned: Count,
+}
+
+/// A counter, and when it last moved.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Count {
+    value: u64,
+    moved_ms: Option<u64>,
+}
+
+/// What is to be said of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub state: State,
+    pub reason: Reason,
+    pub params: BTreeMap<String, String>,
+    pub detail: String,
+}
+
+/// Errors make a channel `degraded` for so long.
+const RECENT_MS: u64 = 2000;
+
+impl Count {
+    /// Tells the counter's present value.
+    pub fn tell(&mut self, value: u64, now_ms: u64) {
+        if value != self.value {
+            self.value = value;
+            self.moved_ms = Some(now_ms);
+        }
+    }
+
+    fn is_recent(self, now_ms: u64) -> bool {
+        self.moved_ms
+            .is_some_and(|moved| now_ms.saturating_sub(moved) < RECENT_MS)
+    }
+}
+
+/// Judges a channel.
+#[must_use]
+pub fn verdict(facts: &Facts<'_>) -> Verdict {
+    let within = |last: Option<u64>| {
+        last.is_some_and(|last| facts.now_ms.saturating_sub(last) < facts.silence_ms)
+    };
+    let without_data = if facts.last_ts_ms.is_some() {
+        State::Stopped
+    } else {
+        State::Waiting
+    };
+    let name = match facts.link {
+        LinkFacts::Missing { wanted, present } => return missing(without_data, wanted, present),
+        LinkFacts::Down { name, carrier_only } => return down(without_data, name, carrier_only),
+        LinkFacts::Up { name } => name,
+    };
+    if within(facts.last_ts_ms) {
+        return receiving(facts, name);
+    }
+    if within(facts.last_datagram_ms) {
+        let detail = format!(
+            "datagrams come for {} on {name}, but they hold no TS packets: look at what the source sends",
+            facts.group
+        );
+        return Verdict::new(State::Waiting, Reason::NotTs, facts, name, detail);
+    }
+    if without_data == State::Stopped {
+        let detail = format!(
+            "{} on {name} has stopped: look at the source, and at the switch (an IGMP querier is needed)",
+            facts.group
+        );
+        return Verdict::new(State::Stopped, Reason::Stopped, facts, name, detail);
+    }
+    let detail = match facts.join_error {
+        Some(error) => format!("{error} on {name}"),
+        None => format!(
+            "nothing has come for {} on {name}: is the source sending, is this the right NIC, does the switch forward the group?",
+            facts.group
+        ),
+    };
+    Verdict::new(State::Waiting, Reason::NeverReceived, facts, name, detail)
+}
+
+fn missing(state: State, wanted: &str, present: &str) -> Verdict {
+    let params = [("wanted", wanted), ("present", present)];
+    Verdict {
+        state,
+        reason: Reason::InterfaceMissing,
+        params: params
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        detail: format!("no NIC is there for {wanted}: this host has {present}"),
+    }
+}
+
+fn down(state: State, name: &str, carrier_only: bool) -> Verdict {
+    let detail = if carrier_only {
+        format!("{name} has no carrier: look at the cable and the switch port")
+    } else {
+        format!("{name} is down: bring it up with `ip link set {name} up`")
+    };
+    let params = [("interface".to_owned(), name.to_owned())].into();
+    Verdict {
+        state,
+        reason: Reason::InterfaceDown,
+        params,
+        detail,
+    }
+}
+
+/// Data flows: is anything wrong with it?
+fn receiving(facts: &Facts<'_>, name: &str) -> Verdict {
+    let recent = facts.recent;
+    let is_recent = |count: Count| count.is_recent(facts.now_ms);
+    let degraded = |reason, detail| Verdict::new(State::Degraded, reason, facts, name, detail);
+    if is_recent(recent.kernel) {
+        let granted = facts.granted_buffer_bytes / 1024;
+        return degraded(
+            Reason::KernelDrops,
+            format!(
+                "at least some datagrams were dropped at our socket, whose buffer of {granted} KiB was full: raise net.core.rmem_max on the host, or give the process more CPU"
+            ),
+        );
+    }
+    if is_recent(recent.network) {
+        return degraded(
+            Reason::NetworkLoss,
+            format!(
+                "RTP packets are lost between the source and {name}: look at the switches and cables on the way"
+            ),
+        );
+    }
+    if is_recent(recent.unattributed) {
+        return degraded(
+            Reason::LossBeforeNic,
+            format!(
+                "TS packets are missing before {name}: the network or the encoder loses them (RTP would tell which)"
+            ),
+        );
+    }
+    if is_recent(recent.upstream) {
+        return degraded(
+            Reason::UpstreamErrors,
+            "TS packets are missing although every RTP packet came: the source itself loses them"
+                .to_owned(),
+        );
+    }
+    if is_recent(recent.scrambled) && !facts.scrambled_expected {
+        return degraded(Reason::Scrambled, "packets are scrambled: players need the key; `scrambled: expected` says that this is meant".to_owned());
+    }
+    let detail = if is_recent(recent.unaligned) {
+        "datagrams do not hold whole TS packets, which costs CPU: let the source send pkt_size=1316"
+            .to_owned()
+    } else {
+        String::new()
+    };
+    Verdict::new(State::Receiving, Reason::Ok, facts, name, detail)
+}
+
+impl Verdict {
+    fn new(
+        state: State,
+        reason: Reason,
+        facts: &Facts<'_>,
+        interface: &str,
+        detail: String,
+    ) -> Self {
+        let params = match reason {
+            Reason::Ok => BTreeMap::new(),
+            _ => [("interface", interface), ("group", facts.group)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        };
+        Self {
+            state,
+            reason,
+            params,
+            detail,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts<'a>(recent: &'a Recent) -> Facts<'a> {
+        Facts {
+            link: LinkFacts::Up { name: "eth1" },
+            group: "239.1.1.1:5000",
+            join_error: None,
+            now_ms: 10_000,
+            silence_ms: 1000,
+            last_ts_ms: Some(9_900),
+            last_datagram_ms: Some(9_900),
+            granted_buffer_bytes: 425_984,
+            scrambled_expected: false,
+            recent,
+        }
+    }
+
+    fn judged(facts: &Facts<'_>) -> (State, Reason) {
+        let verdict = verdict(facts);
+        assert_eq!(
+            verdict.detail.is_empty(),
+            verdict.reason == Reason::Ok,
+            "{verdict:?}"
+        );
+        (verdict.state, verdict.reason)
+    }
+
+    #[test]
+    fn without_data_the_first_reason_that_holds_is_said() {
+        let none = Recent::default();
+        let never = Facts {
+            last_ts_ms: None,
+            last_datagram_ms: None,
+            ..facts(&none)
+        };
+        let missing = LinkFacts::Missing {
+            wanted: "eth9",
+            present: "lo, eth1",
+        };
+        assert_eq!(
+            judged(&Facts {
+                link: missing,
+                ..never
+            }),
+            (State::Waiting, Reason::InterfaceMissing)
+        );
+        assert_eq!(
+            judged(&Facts {
+                link: missing,
+                ..facts(&none)
+            }),
+            (State::Stopped, Reason::InterfaceMissing)
+        );
+        let down = LinkFacts::Down {
+            name: "eth1",
+            carrier_only: false,
+        };
+        assert_eq!(
+            judged(&Facts {
+                link: down,
+                ..never
+            }),
+            (State::Waiting, Reason::InterfaceDown)
+        );
+        assert_eq!(judged(&never), (State::Waiting, Reason::NeverReceived));
+        assert_eq!(
+            judged(&Facts {
+                last_datagram_ms: Some(9_500),
+                ..never
+            }),
+            (State::Waiting, Reason::NotTs)
+        );
+        assert_eq!(
+            judged(&Facts {
+                now_ms: 10_900,
+                ..facts(&none)
+            }),
+            (State::Stopped, Reason::Stopped)
+        );
+    }
+
+    #[test]
+    fn errors_degrade_for_two_seconds_in_the_order_of_their_cause() {
+        let mut recent = Recent::default();
+        assert_eq!(judged(&facts(&recent)), (State::Receiving, Reason::Ok));
+        recent.scrambled.tell(1, 9_000);
+        assert_eq!(
+            judged(&facts(&recent)),
+            (State::Degraded, Reason::Scrambled)
+        );
+        assert_eq!(
+            judged(&Facts {
+                scrambled_expected: true,
+                ..facts(&recent)
+            }),
+            (State::Receiving, Reason::Ok)
+        );
+        recent.upstream.tell(1, 9_000);
+        assert_eq!(judged(&facts(&recent)).1, Reason::UpstreamErrors);
+        recent.unattributed.tell(1, 9_000);
+        assert_eq!(judged(&facts(&recent)).1, Reason::LossBeforeNic);
+        recent.network.tell(1, 9_000);
+        assert_eq!(judged(&facts(&recent)).1, Reason::NetworkLoss);
+        recent.kernel.tell(1, 7_000);
+        assert_eq!(judged(&facts(&recent)).1, Reason::NetworkLoss);
+        recent.kernel.tell(2, 9_999);
+        assert_eq!(judged(&facts(&recent)).1, Reason::KernelDrops);
+    }
+}

@@ -1,0 +1,481 @@
+//! A worker: the thread that owns channels, their sockets and their viewers.
+//!
+//! It sleeps until a channel is due, a command comes, a blocked viewer has room or an idle socket
+//! has data; then every channel that is due, or soon will be, has its turn. It never waits for
+//! control and takes no lock. It ends with [`Command::Drain`], or when control has gone.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::event::epoll::{self, Event, EventData, EventFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use crate::door::{Command, Reply};
+use crate::limits::{DELAY_BUCKETS_SECONDS, DRAIN};
+use crate::live::{ViewerEnd, ViewerId};
+use crate::relay::block::BlockPool;
+use crate::relay::channel::{Bench, Channel, ChannelKey, Ended, Now, Timing};
+use crate::relay::receive::ReceiveTools;
+use crate::relay::viewer::Viewer;
+
+/// What a worker shows control.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerGauges {
+    pub(crate) channels: AtomicU64,
+    /// Nanoseconds that the thread was not asleep, since it began.
+    pub(crate) busy_ns: AtomicU64,
+    /// Milliseconds of the process's clock when it last turned.
+    pub(crate) turned_ms: AtomicU64,
+    /// Turns whose oldest byte waited up to each bound of [`DELAY_BUCKETS_SECONDS`], and longer.
+    pub(crate) delays: [AtomicU64; DELAY_BUCKETS_SECONDS.len() + 1],
+    pub(crate) delay_sum_ns: AtomicU64,
+}
+
+/// Wakes a worker that sleeps.
+#[derive(Debug)]
+pub(crate) struct Waker(OwnedFd);
+
+/// Everything a worker is made with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) replies: SyncSender<Reply>,
+    pub(crate) keeper: Arc<Waker>,
+    pub(crate) waker: Arc<Waker>,
+    pub(crate) gauges: Arc<WorkerGauges>,
+    pub(crate) pool: BlockPool,
+    pub(crate) timing: Timing,
+    pub(crate) clock: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) struct Worker {
+    parts: Parts,
+    epoll: OwnedFd,
+    channels: Vec<Channel>,
+    tools: ReceiveTools,
+    ended: Vec<Ended>,
+    /// Replies that found the queue full: one a viewer or socket at most.
+    unsent: VecDeque<Reply>,
+    housekept_ms: u64,
+    draining_since_ms: Option<u64>,
+    slept_ns: u64,
+}
+
+/// Timers are judged so often.
+const HOUSEKEEPING_MS: u64 = 250;
+
+/// While draining, viewers are looked at so often.
+const DRAIN_LOOK_NS: u64 = 10_000_000;
+
+/// Events taken from the kernel at once; more wait for the next look.
+const EVENTS: usize = 256;
+
+const TOKEN_WAKE: u64 = u64::MAX;
+/// Set in the token of a channel's socket; a viewer's token is its id.
+const TOKEN_CHANNEL: u64 = 1 << 62;
+
+impl Waker {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self(eventfd(
+            0,
+            EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC,
+        )?))
+    }
+
+    pub(crate) fn wake(&self) {
+        // A full counter means that it will wake anyway.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    pub(crate) fn clear(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0_u8; 8]);
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(parts: Parts) -> std::io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(
+            &epoll,
+            parts.waker.as_fd(),
+            EventData::new_u64(TOKEN_WAKE),
+            EventFlags::IN,
+        )?;
+        Ok(Self {
+            parts,
+            epoll,
+            channels: Vec::new(),
+            tools: ReceiveTools::default(),
+            ended: Vec::new(),
+            unsent: VecDeque::new(),
+            housekept_ms: 0,
+            draining_since_ms: None,
+            slept_ns: 0,
+        })
+    }
+
+    /// Turns until told to drain.
+    pub(crate) fn run(mut self) {
+        loop {
+            self.sleep();
+            let now = self.now();
+            self.parts.gauges.turned_ms.store(now.ms, Relaxed);
+            self.parts
+                .gauges
+                .busy_ns
+                .store(now.ns.saturating_sub(self.slept_ns), Relaxed);
+            self.events(now);
+            let control = self.commands(now);
+            self.turns(now);
+            self.housekeep(now);
+            self.report();
+            let drained = self
+                .draining_since_ms
+                .is_some_and(|since| self.drained(since, now));
+            if drained || !control {
+                break;
+            }
+        }
+        self.dismantle();
+    }
+
+    fn now(&self) -> Now {
+        let elapsed = self.parts.clock.elapsed();
+        let ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        Now {
+            ns,
+            ms: ns / 1_000_000,
+        }
+    }
+
+    /// Until something is due, at the longest until the next housekeeping.
+    fn sleep(&mut self) {
+        let now = self.now();
+        let housekeeping_ns = (self.housekept_ms + HOUSEKEEPING_MS) * 1_000_000;
+        let due_ns = match self.draining_since_ms {
+            // Nothing is received any more; blocked viewers wake us.
+            Some(_) => now.ns + DRAIN_LOOK_NS,
+            None => self
+                .channels
+                .iter()
+                .map(|channel| channel.due_ns(now))
+                .min()
+                .unwrap_or(u64::MAX),
+        };
+        let wait = due_ns.min(housekeeping_ns).saturating_sub(now.ns);
+        if wait == 0 {
+            return;
+        }
+        let timeout = Timespec::try_from(Duration::from_nanos(wait)).unwrap_or_default();
+        let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
+        // Interrupted or not: what is due is looked for anyway.
+        let _ = poll(&mut fds, Some(&timeout));
+        self.slept_ns += self.now().ns.saturating_sub(now.ns);
+    }
+
+    fn events(&mut self, now: Now) {
+        let mut buffer = [const { std::mem::MaybeUninit::<Event>::uninit() }; EVENTS];
+        let none = Timespec::default();
+        let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, Some(&none)) else {
+            return;
+        };
+        for event in events.iter() {
+            match event.data.u64() {
+                TOKEN_WAKE => self.parts.waker.clear(),
+                token if token & TOKEN_CHANNEL != 0 => {
+                    let key = ChannelKey(token & !TOKEN_CHANNEL);
+                    if let Some(channel) = self
+                        .channels
+                        .iter_mut()
+                        .find(|channel| channel.key() == key)
+                    {
+                        channel.wake(now);
+                    }
+                }
+                id => {
+                    let flags = event.flags;
+                    let gone =
+                        flags.intersects(EventFlags::HUP | EventFlags::ERR | EventFlags::RDHUP);
+                    let mut bench = Bench {
+                        tools: &mut self.tools,
+                        pool: &mut self.parts.pool,
+                        ended: &mut self.ended,
+                    };
+                    for channel in &mut self.channels {
+                        if channel.viewer_event(ViewerId(id), gone, now, &mut bench) {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Obeys what has been told; false when control has gone.
+    fn commands(&mut self, now: Now) -> bool {
+        loop {
+            match self.parts.commands.try_recv() {
+                Ok(command) => self.obey(command, now),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command, now: Now) {
+        match command {
+            Command::Add { key, live, plan } => {
+                self.channels
+                    .push(Channel::new(key, live, plan, self.parts.timing, now));
+                self.parts
+                    .gauges
+                    .channels
+                    .store(self.channels.len() as u64, Relaxed);
+            }
+            Command::Change { key, plan } => {
+                if let Some(channel) = self.channel(key) {
+                    channel.set_plan(plan);
+                }
+            }
+            Command::Receive {
+                key,
+                receiver,
+                same_stream,
+            } => self.receive(key, receiver, same_stream, now),
+            Command::Remove { key } => {
+                if let Some(index) = self
+                    .channels
+                    .iter()
+                    .position(|channel| channel.key() == key)
+                {
+                    let channel = self.channels.swap_remove(index);
+                    self.dismantle_channel(channel, ViewerEnd::ChannelRemoved);
+                    self.parts
+                        .gauges
+                        .channels
+                        .store(self.channels.len() as u64, Relaxed);
+                }
+            }
+            Command::Watch {
+                key,
+                viewer,
+                socket,
+                head,
+                start,
+            } => {
+                let viewer = Viewer::new(viewer, socket, head, start, now.ms);
+                self.watch(key, viewer, now);
+            }
+            Command::Kick { viewer } => {
+                let mut bench = Bench {
+                    tools: &mut self.tools,
+                    pool: &mut self.parts.pool,
+                    ended: &mut self.ended,
+                };
+                for channel in &mut self.channels {
+                    channel.end_viewer(viewer, ViewerEnd::Kicked, &mut bench);
+                }
+            }
+            Command::Drain => self.draining_since_ms = Some(now.ms),
+        }
+    }
+
+    fn channel(&mut self, key: ChannelKey) -> Option<&mut Channel> {
+        self.channels
+            .iter_mut()
+            .find(|channel| channel.key() == key)
+    }
+
+    fn receive(
+        &mut self,
+        key: ChannelKey,
+        receiver: Option<common::net::receive::MulticastReceiver>,
+        same_stream: bool,
+        now: Now,
+    ) {
+        // It is asked to tell once, when the channel is idle: see `arm`.
+        if let Some(receiver) = &receiver {
+            let token = EventData::new_u64(key.0 | TOKEN_CHANNEL);
+            let _ = epoll::add(&self.epoll, receiver.as_fd(), token, EventFlags::empty());
+        }
+        match self.channel(key) {
+            Some(channel) => {
+                if let Some(old) = channel.set_receiver(receiver, same_stream, now) {
+                    let _ = epoll::delete(&self.epoll, old.as_fd());
+                    self.unsent.push_back(Reply::Retired(old));
+                }
+            }
+            None => self.unsent.extend(receiver.map(Reply::Retired)),
+        }
+    }
+
+    fn watch(&mut self, key: ChannelKey, viewer: Viewer, now: Now) {
+        let Some(index) = self
+            .channels
+            .iter()
+            .position(|channel| channel.key() == key)
+        else {
+            self.ended.push((viewer, ViewerEnd::ChannelRemoved));
+            return;
+        };
+        let flags = EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        let token = EventData::new_u64(viewer.live().id.0);
+        if epoll::add(&self.epoll, viewer.as_fd(), token, flags).is_err() {
+            self.ended.push((viewer, ViewerEnd::Gone));
+            return;
+        }
+        let mut bench = Bench {
+            tools: &mut self.tools,
+            pool: &mut self.parts.pool,
+            ended: &mut self.ended,
+        };
+        self.channels[index].watch(viewer, now, &mut bench);
+    }
+
+    fn turns(&mut self, now: Now) {
+        if self.draining_since_ms.is_some()
+            || !self
+                .channels
+                .iter()
+                .any(|channel| channel.due_ns(now) <= now.ns)
+        {
+            return;
+        }
+        for channel in self
+            .channels
+            .iter_mut()
+            .filter(|channel| channel.due_soon(now))
+        {
+            let mut bench = Bench {
+                tools: &mut self.tools,
+                pool: &mut self.parts.pool,
+                ended: &mut self.ended,
+            };
+            let drained = channel.turn(now, &mut bench);
+            if drained.first_stamp_ns > 0 && !channel.viewers().is_empty() {
+                note_delay(&self.parts.gauges, drained.first_stamp_ns);
+            }
+            if channel.idle() {
+                arm(&self.epoll, channel);
+            }
+        }
+    }
+
+    fn housekeep(&mut self, now: Now) {
+        if now.ms < self.housekept_ms + HOUSEKEEPING_MS {
+            return;
+        }
+        self.housekept_ms = now.ms;
+        for channel in &mut self.channels {
+            let mut bench = Bench {
+                tools: &mut self.tools,
+                pool: &mut self.parts.pool,
+                ended: &mut self.ended,
+            };
+            channel.housekeep(now, &mut bench);
+        }
+    }
+
+    /// Sees ended viewers off and sends replies, as far as there is room for them.
+    fn report(&mut self) {
+        for (viewer, end) in self.ended.drain(..) {
+            let _ = epoll::delete(&self.epoll, viewer.as_fd());
+            self.unsent.push_back(if end == ViewerEnd::NoData {
+                let (viewer, socket) = viewer.into_socket();
+                Reply::NoData { viewer, socket }
+            } else {
+                Reply::ViewerEnded {
+                    viewer: viewer.close(),
+                    end,
+                }
+            });
+        }
+        let any = !self.unsent.is_empty();
+        while let Some(reply) = self.unsent.pop_front() {
+            if let Err(TrySendError::Full(reply)) = self.parts.replies.try_send(reply) {
+                self.unsent.push_front(reply);
+                break;
+            }
+        }
+        if any {
+            self.parts.keeper.wake();
+        }
+    }
+
+    fn drained(&mut self, since_ms: u64, now: Now) -> bool {
+        let mut bench = Bench {
+            tools: &mut self.tools,
+            pool: &mut self.parts.pool,
+            ended: &mut self.ended,
+        };
+        let mut all = true;
+        for channel in &mut self.channels {
+            all &= channel.drain(now, &mut bench);
+        }
+        all || Duration::from_millis(now.ms.saturating_sub(since_ms)) >= DRAIN
+    }
+
+    fn dismantle(mut self) {
+        for channel in std::mem::take(&mut self.channels) {
+            self.dismantle_channel(channel, ViewerEnd::Shutdown);
+        }
+        self.report();
+    }
+
+    fn dismantle_channel(&mut self, channel: Channel, end: ViewerEnd) {
+        let mut bench = Bench {
+            tools: &mut self.tools,
+            pool: &mut self.parts.pool,
+            ended: &mut self.ended,
+        };
+        if let Some(receiver) = channel.dismantle(end, &mut bench) {
+            let _ = epoll::delete(&self.epoll, receiver.as_fd());
+            self.unsent.push_back(Reply::Retired(receiver));
+        }
+    }
+}
+
+/// Asks the kernel to tell once when an idle channel's socket has data.
+fn arm(epoll: &OwnedFd, channel: &Channel) {
+    if let Some(input) = channel.input() {
+        let token = EventData::new_u64(channel.key().0 | TOKEN_CHANNEL);
+        let flags = EventFlags::IN | EventFlags::ONESHOT;
+        let _ = epoll::modify(epoll, input.receiver().as_fd(), token, flags);
+    }
+}
+
+/// How long the oldest byte of a turn has waited between its arrival and the write to the viewers.
+fn note_delay(gauges: &WorkerGauges, first_stamp_ns: u64) {
+    let Ok(unix) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) else {
+        return;
+    };
+    let unix_ns = u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX);
+    let delay = Duration::from_nanos(unix_ns.saturating_sub(first_stamp_ns));
+    let within = |bound: &f64| delay.as_secs_f64() <= *bound;
+    let bucket = DELAY_BUCKETS_SECONDS
+        .iter()
+        .position(within)
+        .unwrap_or(DELAY_BUCKETS_SECONDS.len());
+    bump(&gauges.delays[bucket], 1);
+    bump(
+        &gauges.delay_sum_ns,
+        u64::try_from(delay.as_nanos()).unwrap_or(0),
+    );
+}
+
+/// Only the worker writes: no atomic read-modify-write is needed.
+fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(by), Relaxed);
+}
