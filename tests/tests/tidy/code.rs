@@ -155,11 +155,7 @@ fn nothing_is_left_for_later() {
 fn only_main_ends_the_process() {
     let word = ["process::", "exit("].concat();
     let ends = |file: &SourceFile| !file.path.ends_with("main.rs") && file.text.contains(&word);
-    none(
-        sources()
-            .into_iter()
-            .filter(ends)
-            .map(|file| file.path)
-            .collect(),
-    );
+    let findings = sources().into_iter().filter(ends).map(|file| file.path);
+    let findings: Vec<_> = findings.collect();
+    none(&findings);
 }
