@@ -240,7 +240,7 @@ impl Keeper {
         let rate = now_ms >= self.rated_ms + RATE_MS;
         let mut events = Vec::new();
         for (key, kept) in &mut self.kept {
-            let changes =
+            let change =
                 kept.keep_membership(&self.links.links, &self.options, now_ms, &mut events);
             if let Some(change) = change {
                 self.shared.command(kept.worker, change.command(*key));
