@@ -63,8 +63,8 @@ fn sigterm_under_load_sends_the_tail_and_leaves_the_groups() {
         );
     }
     for channel in 1..=CHANNELS {
-        let address = format!("239.1.1.{channel}");
-        capture.wait_line(&[&address, "to_in"], seconds(5));
+        let left = format!("gaddr 239.1.1.{channel} to_in");
+        capture.wait_line(&[&left], seconds(5));
     }
 }
 

@@ -59,8 +59,8 @@ fn a_channel_that_is_removed_leaves_its_group() {
     let http = ingest.http();
     let made = http.send_json("POST", "/api/v1/channels", &channel);
     assert_eq!(made.status(), 201, "{}", made.text());
-    capture.wait_line(&["239.1.1.1", "to_ex"], seconds(5));
+    capture.wait_line(&["gaddr 239.1.1.1 to_ex"], seconds(5));
     let gone = http.request("DELETE", "/api/v1/channels/news", &[], b"");
     assert!(gone.status() < 300, "{}", gone.text());
-    capture.wait_line(&["239.1.1.1", "to_in"], seconds(5));
+    capture.wait_line(&["gaddr 239.1.1.1 to_in"], seconds(5));
 }
