@@ -206,7 +206,8 @@ impl Channel {
     }
 
     /// Takes a viewer and serves it at once.
-    pub fn watch(&mut self, viewer: Viewer, now: Now, bench: &mut Bench<'_>) {
+    pub fn watch(&mut self, mut viewer: Viewer, now: Now, bench: &mut Bench<'_>) {
+        viewer.arrives(self.recorder.history().head());
         self.viewers.push(viewer);
         self.pump(now, bench);
     }

@@ -45,9 +45,11 @@ pub struct Viewer {
 /// Where the viewer is in the channel's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Nothing has been sent: waits for data, then for a random access point.
+    /// Nothing has been sent: waits for data, then for a random access point. `from` is where the
+    /// stream was when it came.
     Starting {
         start: Start,
+        from: u64,
         since_ms: u64,
         data_since_ms: Option<u64>,
     },
@@ -103,6 +105,7 @@ impl Viewer {
             socket,
             place: Place::Starting {
                 start,
+                from: 0,
                 since_ms: now_ms,
                 data_since_ms: None,
             },
@@ -113,6 +116,13 @@ impl Viewer {
             last_sent_ms: now_ms,
             sent_bytes: 0,
             skipped_bytes: 0,
+        }
+    }
+
+    /// Where its channel's stream is as it comes: without a random access point it begins here.
+    pub fn arrives(&mut self, head: u64) {
+        if let Place::Starting { from, .. } = &mut self.place {
+            *from = head;
         }
     }
 
@@ -270,14 +280,7 @@ impl Viewer {
                 self.resume(position, position, view.now_ms, view);
             }
             Place::At(_) => {}
-            Place::Starting {
-                start,
-                data_since_ms,
-                ..
-            } if view.flowing => {
-                let data_since_ms = data_since_ms.unwrap_or(view.now_ms);
-                self.begin(start, data_since_ms, view);
-            }
+            Place::Starting { .. } if view.flowing => self.begin(view),
             Place::Starting { .. } => {}
             Place::Resuming {
                 from,
@@ -287,26 +290,38 @@ impl Viewer {
         }
     }
 
-    fn begin(&mut self, start: Start, data_since_ms: u64, view: View<'_>) {
-        let head = view.history.head();
+    /// Leaves [`Place::Starting`], when there is data and a place to begin.
+    fn begin(&mut self, view: View<'_>) {
+        let Place::Starting {
+            start,
+            from,
+            since_ms,
+            data_since_ms,
+        } = self.place
+        else {
+            return;
+        };
+        let here = from.max(view.history.tail());
         let backlog = match start {
             Start::Live => {
-                self.place = Place::At(head);
+                self.place = Place::At(here);
                 return;
             }
             Start::RandomAccess { backlog } => {
                 u64::try_from(backlog.as_millis()).unwrap_or(u64::MAX)
             }
         };
+        let first_ms = data_since_ms.unwrap_or(view.now_ms);
         if let Some(mark) = view.history.start(view.now_ms, backlog) {
             self.go_to(mark);
-        } else if waited_for_access(data_since_ms, view.now_ms) {
-            self.place = Place::At(head);
-        } else if let Place::Starting { since_ms, .. } = self.place {
+        } else if waited_for_access(first_ms, view.now_ms) {
+            self.place = Place::At(here);
+        } else {
             self.place = Place::Starting {
                 start,
+                from,
                 since_ms,
-                data_since_ms: Some(data_since_ms),
+                data_since_ms: Some(first_ms),
             };
         }
     }

@@ -1,0 +1,237 @@
+//! The data plane with real sockets on `lo`: what a viewer gets is what was sent.
+
+use std::io::{IoSlice, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::api::channel::{Origin, SlowViewer, State};
+use common::group::{ChannelUrl, MulticastGroup, Scheme};
+use common::net::send::{MulticastSender, SendOptions};
+use common::rtp::plain_header;
+use encoder_ingest::channels::definition::{ChannelDefinition, ChannelId, InputDefinition};
+use encoder_ingest::plane::{NewViewer, Notice, Plane, PlaneOptions, Start};
+use tokio::sync::mpsc::Receiver;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Rig {
+    plane: Plane,
+    notices: Receiver<Notice>,
+    listener: TcpListener,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let (plane, notices) = Plane::start(PlaneOptions {
+            interfaces: vec!["lo".parse().expect("nic")],
+            workers: 2,
+            latency: Duration::from_millis(20),
+            history: Duration::from_secs(2),
+            history_bytes_max: 64 << 20,
+            receive_buffer_bytes: None,
+            silence: Duration::from_secs(1),
+            viewer_idle: Duration::from_secs(60),
+            viewers_max: 100,
+        })
+        .expect("plane");
+        Self {
+            plane,
+            notices,
+            listener: TcpListener::bind("127.0.0.1:0").expect("listener"),
+        }
+    }
+
+    fn channel(&self, id: &str, group: MulticastGroup) -> ChannelId {
+        let id: ChannelId = id.parse().expect("id");
+        let url = ChannelUrl {
+            scheme: Scheme::Udp,
+            group,
+        };
+        self.plane.apply(Arc::new(ChannelDefinition {
+            id: id.clone(),
+            origin: Origin::Operator,
+            name: id.to_string(),
+            inputs: vec![InputDefinition {
+                url,
+                interface: None,
+            }],
+            slow_viewer: SlowViewer::Skip,
+            renditions: Vec::new(),
+            ingests: None,
+            enabled: true,
+            number: None,
+            group: None,
+            logo: None,
+            labels: std::collections::BTreeMap::default(),
+            program: None,
+            scrambled: None,
+        }));
+        self.wait(|| {
+            self.plane.channel(&id).is_some_and(|live| {
+                live.counters
+                    .receive_buffer_bytes
+                    .load(std::sync::atomic::Ordering::Relaxed)
+                    > 0
+            })
+        });
+        id
+    }
+
+    fn viewer(&self, channel: &ChannelId, start: Start) -> TcpStream {
+        let client =
+            TcpStream::connect(self.listener.local_addr().expect("address")).expect("connect");
+        let (socket, _) = self.listener.accept().expect("accept");
+        let viewer = NewViewer {
+            channel: channel.clone(),
+            socket,
+            user_agent: "test".to_owned(),
+            start,
+            head: b"HEAD".to_vec(),
+        };
+        self.plane.watch(viewer).expect("taken");
+        client.set_read_timeout(Some(PATIENCE)).expect("timeout");
+        client
+    }
+
+    fn wait(&self, condition: impl Fn() -> bool) {
+        let since = Instant::now();
+        while !condition() {
+            assert!(since.elapsed() < PATIENCE, "condition never held");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn drain(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("runtime");
+        runtime.block_on(self.plane.drain());
+    }
+}
+
+fn group(last: u8) -> MulticastGroup {
+    MulticastGroup::new(IpAddr::V4(Ipv4Addr::new(239, 77, 1, last)), 5000, None).expect("group")
+}
+
+fn sender(group: MulticastGroup) -> MulticastSender {
+    let options = SendOptions {
+        interface_index: 1,
+        source: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        ttl: 1,
+        loopback: true,
+    };
+    MulticastSender::open(group, options).expect("sender")
+}
+
+fn packet(number: u32) -> Vec<u8> {
+    let mut packet = vec![0x5a; 188];
+    packet[..4].copy_from_slice(&[0x47, 1, 0, 0x10 | (number & 15) as u8]);
+    packet[4..8].copy_from_slice(&number.to_be_bytes());
+    packet
+}
+
+fn payload(number: u32) -> Vec<u8> {
+    (number * 7..number * 7 + 7).flat_map(packet).collect()
+}
+
+fn read(client: &mut TcpStream, bytes: usize) -> Vec<u8> {
+    let mut buffer = vec![0; bytes];
+    client.read_exact(&mut buffer).expect("data");
+    buffer
+}
+
+#[test]
+fn viewers_get_what_was_sent_and_nothing_else() {
+    let rig = Rig::new();
+    for (last, rtp) in [(1, false), (2, true)] {
+        let id = rig.channel(&format!("c{last}"), group(last));
+        let sender = sender(group(last));
+        let mut clients: Vec<TcpStream> = (0..3).map(|_| rig.viewer(&id, Start::Live)).collect();
+        // A first datagram makes data flow; from then on the viewers are at the live end.
+        let send = |number: u32| {
+            let header = plain_header(u16::try_from(number % 65_536).expect("u16"), 0, 7);
+            let datagram = if rtp {
+                [&header[..], &payload(number)].concat()
+            } else {
+                payload(number)
+            };
+            sender.send(&[IoSlice::new(&datagram)], None).expect("sent");
+        };
+        send(0);
+        let heads: Vec<Vec<u8>> = clients
+            .iter_mut()
+            .map(|client| read(client, 4 + 1316))
+            .collect();
+        assert!(heads.iter().all(|head| head.starts_with(b"HEAD")));
+        let firsts: Vec<u32> = heads
+            .iter()
+            .map(|head| u32::from_be_bytes([head[8], head[9], head[10], head[11]]))
+            .collect();
+        assert_eq!(firsts, vec![0; 3]);
+        (1..200).for_each(send);
+        let expected: Vec<u8> = (1..200).flat_map(payload).collect();
+        for client in &mut clients {
+            assert_eq!(read(client, expected.len()), expected);
+        }
+        let live = rig.plane.channel(&id).expect("live");
+        rig.wait(|| live.status.load().state == State::Receiving);
+        assert_eq!(rig.plane.viewers(Some(&id)).len(), 3);
+        drop(clients);
+        rig.wait(|| rig.plane.viewers(Some(&id)).is_empty());
+    }
+    rig.drain();
+}
+
+#[test]
+fn a_channel_without_data_gives_the_socket_back() {
+    let mut rig = Rig::new();
+    let id = rig.channel("silent", group(3));
+    let mut client = rig.viewer(&id, Start::Live);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("runtime");
+    let since = Instant::now();
+    loop {
+        let notice = runtime.block_on(async {
+            tokio::time::timeout(Duration::from_secs(15), rig.notices.recv()).await
+        });
+        if let Some(Notice::NoData {
+            mut socket,
+            channel,
+        }) = notice.expect("in time")
+        {
+            assert_eq!(channel.id, id);
+            socket.write_all(b"504").expect("still open");
+            break;
+        }
+    }
+    assert!(since.elapsed() >= Duration::from_millis(9_500));
+    assert_eq!(read(&mut client, 3), b"504");
+    rig.drain();
+}
+
+#[test]
+fn draining_sends_the_rest_and_ends_cleanly() {
+    let rig = Rig::new();
+    let id = rig.channel("last", group(4));
+    let sender = sender(group(4));
+    let mut client = rig.viewer(&id, Start::Live);
+    sender
+        .send(&[IoSlice::new(&payload(0))], None)
+        .expect("sent");
+    read(&mut client, 4 + 1316);
+    (1..20).for_each(|number| {
+        sender
+            .send(&[IoSlice::new(&payload(number))], None)
+            .expect("sent");
+    });
+    let expected: Vec<u8> = (1..20).flat_map(payload).collect();
+    assert_eq!(read(&mut client, expected.len()), expected);
+    rig.drain();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).expect("a clean end");
+    assert!(rest.is_empty());
+}
