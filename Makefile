@@ -19,11 +19,16 @@ help: ## this list
 run: ## builds and starts test source, ingest and UI with a test card; Ctrl-C stops all
 	@scripts/run
 
-# The programs first: the tests in tests/ start them as processes.
+# Most of the end-to-end tests only wait; the heavy ones lock among themselves.
+E2E_THREADS ?= 6
+
+# The programs first: the tests in tests/ start them as processes, those under load as released.
 test: ## sets up what the tests need and runs all that this machine can run (root: namespaces too)
 	@scripts/setup
 	cargo build --locked --workspace --bins
-	cargo test --locked --workspace
+	cargo build --locked --release -p encoder-ingest -p source-server
+	cargo test --locked --workspace --exclude e2e
+	cargo test --locked -p e2e -- --test-threads $(E2E_THREADS)
 
 lint: ## format, clippy and documentation, warnings denied
 	cargo fmt --all --check

@@ -43,7 +43,7 @@ pub enum ClientError {
 
 /// Keeps connections to ingests open. Cheap to clone.
 #[derive(Clone)]
-pub struct Client {
+pub struct IngestClient {
     http: HttpClient<HttpConnector, Body>,
     /// `Bearer TOKEN`.
     authorization: Option<HeaderValue>,
@@ -85,16 +85,16 @@ impl fmt::Display for IngestUrl {
     }
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for IngestClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Never the token.
-        f.debug_struct("Client")
+        f.debug_struct("IngestClient")
             .field("authorized", &self.authorization.is_some())
             .finish_non_exhaustive()
     }
 }
 
-impl Client {
+impl IngestClient {
     /// `token` goes with every request.
     #[must_use]
     pub fn new(token: Option<HeaderValue>) -> Self {

@@ -70,7 +70,7 @@ pub struct Config {
 
 /// All that is wrong with the command line, a line each.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
+#[error("the configuration is wrong\n  {}", .0.join("\n  "))]
 pub struct Mistakes(pub Vec<String>);
 
 impl TryFrom<Arguments> for Config {

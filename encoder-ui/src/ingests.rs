@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::client::{Client, ClientError, IngestUrl};
+use crate::client::{ClientError, IngestClient, IngestUrl};
 use crate::limits::{AWAY_AFTER, POLL_PERIOD};
 use crate::playlist;
 
@@ -60,7 +60,7 @@ pub struct IngestView {
 impl Ingests {
     /// Begins to ask each of `urls`.
     #[must_use]
-    pub fn watch(urls: Vec<IngestUrl>, client: &Client, pollers: &mut JoinSet<()>) -> Self {
+    pub fn watch(urls: Vec<IngestUrl>, client: &IngestClient, pollers: &mut JoinSet<()>) -> Self {
         let started = Instant::now();
         let ingest = |url| Ingest {
             url,
@@ -121,7 +121,7 @@ impl Ingest {
     }
 }
 
-async fn poll(ingests: Ingests, index: usize, client: Client) {
+async fn poll(ingests: Ingests, index: usize, client: IngestClient) {
     let ingest = &ingests.0[index];
     let mut turn = interval(POLL_PERIOD);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -131,7 +131,7 @@ async fn poll(ingests: Ingests, index: usize, client: Client) {
     }
 }
 
-async fn ask(client: &Client, ingest: &IngestUrl) -> Result<Vec<ListedChannel>, ClientError> {
+async fn ask(client: &IngestClient, ingest: &IngestUrl) -> Result<Vec<ListedChannel>, ClientError> {
     #[derive(serde::Deserialize)]
     struct List {
         channels: Vec<Channel>,

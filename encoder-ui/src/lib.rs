@@ -2,14 +2,23 @@
 //! alone.
 //!
 //! In dependency order, a module uses only those above it:
-//! limits, client, playlist, ingests, metrics, app, server, config, ui.
+//!
+//! - [`limits`]: every bound, by name
+//! - [`client`]: asking an ingest over HTTP
+//! - [`playlist`]: which URL a player opens for which channel
+//! - [`ingests`]: what the ingests said last, and when
+//! - [`metrics`]: what Prometheus sees
+//! - [`app`]: what the port answers
+//! - [`server`]: connections, bounded, until the end
+//! - [`config`]: the command line
+//! - [`ui`]: starts and stops all of it
 
 pub mod app;
 pub mod client;
 pub mod config;
 pub mod ingests;
 pub mod limits;
-mod metrics;
-mod playlist;
+pub mod metrics;
+pub mod playlist;
 pub mod server;
 pub mod ui;

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let config = match Config::try_from(Arguments::parse()) {
         Ok(config) => config,
         Err(mistakes) => {
-            eprintln!("{mistakes}");
+            eprintln!("encoder-ui: {mistakes}");
             return ExitCode::from(EXIT_USAGE);
         }
     };

@@ -8,7 +8,9 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::ingests::IngestView;
 
-pub(crate) fn render(ingests: &[IngestView]) -> String {
+/// In the text format of Prometheus.
+#[must_use]
+pub fn render(ingests: &[IngestView]) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&recorder, || set(ingests));
     recorder.handle().render()

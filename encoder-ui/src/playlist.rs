@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 /// The URL of each channel, by its id (`tvg-id`).
-pub(crate) fn watch_urls(playlist: &str) -> HashMap<String, String> {
+#[must_use]
+pub fn watch_urls(playlist: &str) -> HashMap<String, String> {
     let mut urls = HashMap::new();
     let mut id = None;
     for line in playlist.lines().map(str::trim) {

@@ -6,7 +6,7 @@ use common::{listen, telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::client::Client;
+use crate::client::IngestClient;
 use crate::config::Config;
 use crate::ingests::Ingests;
 use crate::{app, server};
@@ -30,7 +30,7 @@ async fn serve(config: Config, listener: std::net::TcpListener) -> anyhow::Resul
     let signals = Signals::listen().context("cannot listen for signals")?;
     let listener = TcpListener::from_std(listener).context("cannot use the listening socket")?;
     let mut pollers = JoinSet::new();
-    let client = Client::new(config.authorization);
+    let client = IngestClient::new(config.authorization);
     let ingests = Ingests::watch(config.ingests, &client, &mut pollers);
     tracing::info!(address = %config.listen, "listening");
     server::serve(

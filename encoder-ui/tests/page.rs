@@ -7,7 +7,7 @@ use axum::http::{Request, StatusCode, header};
 use axum::routing::get;
 use axum::{Json, Router};
 use encoder_ui::app;
-use encoder_ui::client::Client;
+use encoder_ui::client::IngestClient;
 use encoder_ui::ingests::Ingests;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ async fn ingest_that(router: &Router, wanted: impl Fn(&Value) -> bool) -> Value 
 fn page_of(ingest: &FakeIngest, no_auth: bool) -> (Router, JoinSet<()>) {
     let mut pollers = JoinSet::new();
     let urls = vec![ingest.url.parse().expect("url")];
-    let ingests = Ingests::watch(urls, &Client::new(None), &mut pollers);
+    let ingests = Ingests::watch(urls, &IngestClient::new(None), &mut pollers);
     (app::router(ingests, no_auth), pollers)
 }
 

@@ -1,2 +1,3 @@
+//! libFuzzer: any datagram as RTP.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::rtp(bytes));

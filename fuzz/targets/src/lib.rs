@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
-use common::document::{Mistakes, Syntax, read};
+use common::api::channel::Origin;
+use common::document::Syntax;
 use common::group::ChannelUrl;
 use common::rtp::RtpHeader;
 use common::ts::packet::{PACKET_BYTES, SYNC_BYTE, TsPacket};
+use encoder_ingest::channels::definition::ChannelDefinition;
+use encoder_ingest::channels::file;
 use encoder_ingest::relay::block::{BlockBudget, BlockPool};
 use encoder_ingest::relay::ingress::{Ingress, Out};
 use encoder_ingest::relay::recorder::Recorder;
@@ -113,11 +116,26 @@ pub fn channel_url(bytes: &[u8]) {
     }
 }
 
-/// A channels file, and the same bytes as a request body.
+/// A channels file, and the same bytes as a request body. What is taken is shown by the API in a
+/// form that is taken again, and means the same.
 pub fn channels_file(bytes: &[u8]) {
     for syntax in [Syntax::Yaml, Syntax::Json] {
-        let mistakes = Mistakes::new();
-        let node = read(bytes, syntax, &mistakes);
-        assert!(node.is_some() || !mistakes.is_empty());
+        match file::read(bytes, syntax, CONTEXT) {
+            Ok(file) => file.channels.iter().for_each(shown_is_taken_again),
+            Err(mistakes) => assert!(!mistakes.is_empty()),
+        }
     }
+}
+
+const CONTEXT: file::Context<'_> = file::Context {
+    origin: Origin::Declared,
+    profiles: file::Known::Any,
+    channels_max: 100,
+};
+
+fn shown_is_taken_again(channel: &ChannelDefinition) {
+    assert!(!channel.inputs.is_empty());
+    let shown = serde_json::to_vec(&channel.document()).expect("a document is JSON");
+    let again = file::read_channel(&shown, None, CONTEXT);
+    assert_eq!(again.as_ref(), Ok(channel));
 }
