@@ -2,7 +2,7 @@
 
 /// A multicast datagram of seven TS packets: what fits in an Ethernet frame of 1500 bytes
 /// (RFC 2250, section 2, "an integral number of transport packets").
-pub const DATAGRAM_TS_BYTES: usize = 7 * crate::ts::packet::PACKET_BYTES;
+pub const DATAGRAM_TS_BYTES: usize = 7 * 188;
 
 /// The largest UDP payload over IPv4: 65,535 less 20 bytes of IP and 8 of UDP header.
 pub const DATAGRAM_BYTES_MAX: usize = 65_507;

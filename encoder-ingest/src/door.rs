@@ -5,8 +5,8 @@ use std::sync::Arc;
 use common::net::receive::MulticastReceiver;
 
 use crate::live::{LiveChannel, LiveViewer, ViewerEnd, ViewerId};
-use crate::plane::Start;
 use crate::relay::channel::{ChannelKey, ChannelPlan};
+use crate::relay::viewer::Start;
 
 /// What control tells a worker.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ use crate::live::{ChannelCounters, LiveChannel, LiveViewer, ViewerCounters, View
 use crate::nics::InterfaceSelector;
 use crate::relay::block::{BlockBudget, BlockPool};
 use crate::relay::channel::{ChannelKey, ChannelPlan, Timing};
+pub use crate::relay::viewer::Start;
 use crate::worker::{Parts, Waker, Worker, WorkerGauges};
 
 /// What the data plane is made with.
@@ -40,15 +41,6 @@ pub struct PlaneOptions {
     pub silence: Duration,
     pub viewer_idle: Duration,
     pub viewers_max: usize,
-}
-
-/// Where in the channel a viewer begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// At the newest random access point that is at least so old, or the oldest there is.
-    RandomAccess { backlog: Duration },
-    /// At the newest byte (`?start=live`).
-    Live,
 }
 
 /// A viewer whose request has been read and allowed. The worker writes `head` once there is data.

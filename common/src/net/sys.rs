@@ -14,13 +14,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{from_mut, from_ref, null_mut};
 
+use super::control::{self, Received};
 use crate::limits::BATCH_DATAGRAMS_MAX;
 
 /// Room for the control messages that we ask for: a time stamp (32 bytes), the drop counter (24)
 /// and the segment size (24), each with its header and alignment.
 const CONTROL_BYTES: usize = 96;
-const CONTROL_HEADER_BYTES: usize = size_of::<libc::cmsghdr>();
-const CONTROL_ALIGNMENT: usize = 8;
 
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
@@ -38,21 +37,6 @@ unsafe impl Send for ReceiveCalls {}
 
 /// For sending on a stream socket: never wait, and no SIGPIPE for a peer that has gone.
 pub const SEND_FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-
-/// What the kernel says about one received datagram, or one run of datagrams glued by GRO.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Received {
-    /// Bytes written into the slots given.
-    pub bytes: usize,
-    /// It was longer than the slots: the rest is gone.
-    pub truncated: bool,
-    /// Size of each datagram of a run glued by GRO; the last may be shorter. 0: a lone datagram.
-    pub segment_bytes: usize,
-    /// Kernel's time of arrival, nanoseconds since the epoch; 0 when it gave none.
-    pub stamp_ns: u64,
-    /// The socket's count of dropped buffers when this one was queued (`SO_RXQ_OVFL`).
-    pub dropped: Option<u32>,
-}
 
 impl std::fmt::Debug for ReceiveCalls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -141,7 +125,7 @@ impl ReceiveCalls {
             truncated: message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
             ..Received::default()
         };
-        read_control(control, &mut received);
+        control::read(control, &mut received);
         received
     }
 
@@ -165,45 +149,6 @@ impl ReceiveCalls {
     }
 }
 
-fn read_control(mut control: &[u8], received: &mut Received) {
-    while control.len() >= CONTROL_HEADER_BYTES {
-        let length = usize::from_ne_bytes(array(control, 0));
-        let (level, kind) = (
-            i32::from_ne_bytes(array(control, 8)),
-            i32::from_ne_bytes(array(control, 12)),
-        );
-        let Some(data) = control.get(CONTROL_HEADER_BYTES..length) else {
-            return;
-        };
-        match (level, kind) {
-            (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) if data.len() >= 16 => {
-                let (seconds, nanos) = (
-                    u64::from_ne_bytes(array(data, 0)),
-                    u64::from_ne_bytes(array(data, 8)),
-                );
-                received.stamp_ns = seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos);
-            }
-            (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) if data.len() >= 4 => {
-                received.dropped = Some(u32::from_ne_bytes(array(data, 0)));
-            }
-            (libc::SOL_UDP, libc::UDP_GRO) if data.len() >= 4 => {
-                received.segment_bytes = u32::from_ne_bytes(array(data, 0)) as usize;
-            }
-            _ => {}
-        }
-        control = control
-            .get(length.next_multiple_of(CONTROL_ALIGNMENT)..)
-            .unwrap_or_default();
-    }
-}
-
-/// `N` bytes at `at`; the callers have checked that they are there.
-fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    let mut array = [0; N];
-    array.copy_from_slice(&bytes[at..at + N]);
-    array
-}
-
 /// Sends each of `messages` on a connected datagram socket. With `segment_bytes` the kernel cuts
 /// each into datagrams of that size (GSO). Answers how many messages went out whole.
 ///
@@ -215,15 +160,15 @@ pub fn send_messages(
     segment_bytes: Option<u16>,
 ) -> io::Result<usize> {
     let count = messages.len().min(BATCH_DATAGRAMS_MAX);
-    let mut control = Control([0; CONTROL_BYTES]);
+    let mut buffer = Control([0; CONTROL_BYTES]);
     let mut control_bytes = 0;
     if let Some(segment) = segment_bytes {
-        let length = CONTROL_HEADER_BYTES + size_of::<u16>();
-        control.0[..8].copy_from_slice(&length.to_ne_bytes());
-        control.0[8..12].copy_from_slice(&libc::SOL_UDP.to_ne_bytes());
-        control.0[12..16].copy_from_slice(&libc::UDP_SEGMENT.to_ne_bytes());
-        control.0[16..18].copy_from_slice(&segment.to_ne_bytes());
-        control_bytes = length.next_multiple_of(CONTROL_ALIGNMENT);
+        let length = control::HEADER_BYTES + size_of::<u16>();
+        buffer.0[..8].copy_from_slice(&length.to_ne_bytes());
+        buffer.0[8..12].copy_from_slice(&libc::SOL_UDP.to_ne_bytes());
+        buffer.0[12..16].copy_from_slice(&libc::UDP_SEGMENT.to_ne_bytes());
+        buffer.0[16..18].copy_from_slice(&segment.to_ne_bytes());
+        control_bytes = length.next_multiple_of(control::ALIGNMENT);
     }
     // SAFETY: all-zero is a valid mmsghdr: null pointers with zero lengths.
     let mut headers: [libc::mmsghdr; BATCH_DATAGRAMS_MAX] = unsafe { zeroed() };
@@ -232,12 +177,12 @@ pub fn send_messages(
         header.msg_hdr.msg_iov = from_ref(message).cast_mut().cast();
         header.msg_hdr.msg_iovlen = 1;
         if control_bytes > 0 {
-            header.msg_hdr.msg_control = from_mut(&mut control).cast();
+            header.msg_hdr.msg_control = from_mut(&mut buffer).cast();
             header.msg_hdr.msg_controllen = control_bytes;
         }
     }
     let vlen = u32::try_from(count).unwrap_or(0);
-    // SAFETY: `headers[..count]` point to `messages` and `control`, all alive for the whole call.
+    // SAFETY: `headers[..count]` point to `messages` and `buffer`, all alive for the whole call.
     let sent = unsafe {
         libc::sendmmsg(
             socket.as_raw_fd(),

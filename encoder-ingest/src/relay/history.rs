@@ -10,7 +10,8 @@ use std::io::IoSlice;
 use common::ts::packet::PACKET_BYTES;
 
 use super::block::{Block, BlockPool};
-use crate::limits::{BLOCK_BYTES, CHANNEL_BLOCKS_MIN, MARKS_MAX, PRELUDE_PACKETS_MAX};
+use crate::limits::{BLOCK_BYTES, CHANNEL_BLOCKS_MIN, MARKS_MAX};
+use crate::signal::prelude::Prelude;
 
 /// Recent blocks and marks of one channel.
 #[derive(Debug, Default)]
@@ -34,50 +35,11 @@ pub struct Mark {
     pub prelude: Prelude,
 }
 
-/// The last PAT and PMT packets before a mark, as they were on the wire.
-#[derive(Clone)]
-pub struct Prelude {
-    packets: [u8; PRELUDE_PACKETS_MAX * PACKET_BYTES],
-    len: usize,
-}
-
 /// Where a receive call may write: behind the head, then into the block that follows.
 #[derive(Debug)]
 pub struct Room<'a> {
     pub first: &'a mut [u8],
     pub second: &'a mut [u8],
-}
-
-impl Default for Prelude {
-    fn default() -> Self {
-        Self {
-            packets: [0; PRELUDE_PACKETS_MAX * PACKET_BYTES],
-            len: 0,
-        }
-    }
-}
-
-impl std::fmt::Debug for Prelude {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prelude").field("bytes", &self.len).finish()
-    }
-}
-
-impl Prelude {
-    /// Adds packets; false, and nothing added, when there is no room for all of them.
-    pub fn push(&mut self, packets: &[u8]) -> bool {
-        let Some(room) = self.packets.get_mut(self.len..self.len + packets.len()) else {
-            return false;
-        };
-        room.copy_from_slice(packets);
-        self.len += packets.len();
-        true
-    }
-
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.packets[..self.len]
-    }
 }
 
 impl History {

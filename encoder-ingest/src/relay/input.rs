@@ -8,8 +8,8 @@
 
 use std::os::fd::AsFd;
 
+use common::net::control::Received;
 use common::net::receive::MulticastReceiver;
-use common::net::sys::Received;
 use common::rtp::{self, HEADER_BYTES, PLAIN_FIRST_BYTE};
 use common::ts::packet::PACKET_BYTES;
 

@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
 use common::limits::{BATCH_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
-use common::net::sys::{ReceiveCalls, Received};
+use common::net::control::Received;
+use common::net::sys::ReceiveCalls;
 use common::rtp::HEADER_BYTES;
 
 use super::history::Room;

@@ -22,7 +22,15 @@ use crate::limits::{
     VIEWER_UNSENT_BYTES_MAX, WRITE_SLICES_MAX,
 };
 use crate::live::{LiveViewer, ViewerEnd};
-use crate::plane::Start;
+
+/// Where in the channel a viewer begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the newest random access point that is at least so old, or the oldest there is.
+    RandomAccess { backlog: Duration },
+    /// At the newest byte (`?start=live`).
+    Live,
+}
 
 /// A connected viewer.
 #[derive(Debug)]

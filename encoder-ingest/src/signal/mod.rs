@@ -4,6 +4,7 @@
 //! no clock, changes no byte, and allocates only when a table changes.
 //!
 //! - [`pids`]: the state of each PID, and the scan that most packets never leave
+//! - [`prelude`]: the tables in front of a viewer's start
 //! - [`section`]: sections out of packets
 //! - [`tables`]: PAT and PMT, and the packets that brought them
 //! - [`access`]: random access points
@@ -11,6 +12,7 @@
 
 pub mod access;
 pub mod pids;
+pub mod prelude;
 pub mod reason;
 pub mod section;
 pub mod tables;
@@ -18,7 +20,7 @@ pub mod tables;
 use common::api::channel::Service;
 use common::ts::packet::{PACKET_BYTES, Pid, TsPacket};
 
-use crate::relay::history::Prelude;
+use self::prelude::Prelude;
 use pids::{Arrival, PidTable, Role};
 use tables::Tables;
 

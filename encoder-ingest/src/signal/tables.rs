@@ -10,9 +10,9 @@ use mpeg2ts_reader::psi::pmt::{PmtSection, StreamInfo};
 
 use super::access::VideoKind;
 use super::pids::{PidTable, Role};
+use super::prelude::Prelude;
 use super::section::{Read, Section, SectionReader};
 use crate::limits::{PROGRAM_STREAMS_MAX, PROGRAMS_MAX};
-use crate::relay::history::Prelude;
 
 const PAT_TABLE_ID: u8 = 0x00;
 const PMT_TABLE_ID: u8 = 0x02;
@@ -34,12 +34,12 @@ struct Program {
     packets: Vec<u8>,
     version: Option<u8>,
     pcr_pid: Pid,
-    streams: Vec<Stream>,
+    streams: Vec<Elementary>,
 }
 
 /// An elementary stream that a PMT lists.
 #[derive(Debug)]
-struct Stream {
+struct Elementary {
     pid: Pid,
     coding: Coding,
     language: Option<String>,
@@ -104,7 +104,7 @@ impl Tables {
                     Coding::Audio(_) | Coding::Data(_) => None,
                 });
             let audio = || {
-                let is_audio = |stream: &&Stream| matches!(stream.coding, Coding::Audio(_));
+                let is_audio = |stream: &&Elementary| matches!(stream.coding, Coding::Audio(_));
                 chosen
                     .streams
                     .iter()
@@ -168,7 +168,7 @@ impl Tables {
     }
 
     pub fn services(&self, pids: &mut PidTable, elapsed_ms: u64) -> Vec<Service> {
-        let stream = |stream: &Stream, pids: &mut PidTable| {
+        let stream = |stream: &Elementary, pids: &mut PidTable| {
             let rate = pids.rate(stream.pid);
             let bits = rate.packets * common::ts::packet::PACKET_BYTES as u64 * 8;
             ElementaryStream {
@@ -303,7 +303,7 @@ fn programs_of(body: &[u8]) -> Vec<(u16, Pid)> {
         .collect()
 }
 
-fn stream_of(info: &StreamInfo<'_>) -> Stream {
+fn stream_of(info: &StreamInfo<'_>) -> Elementary {
     let (mut language, mut tags) = (None, Vec::new());
     for descriptor in info.descriptors::<CoreDescriptors<'_>>().flatten() {
         match descriptor {
@@ -316,7 +316,7 @@ fn stream_of(info: &StreamInfo<'_>) -> Stream {
         }
     }
     let coding = coding_of(info.stream_type(), &tags);
-    Stream {
+    Elementary {
         pid: Pid::new(info.elementary_pid().into()),
         coding,
         language,
