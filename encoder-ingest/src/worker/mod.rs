@@ -4,41 +4,26 @@
 //! has data; then every channel that is due, or soon will be, has its turn. It never waits for
 //! control and takes no lock. It ends with [`Command::Drain`], or when control has gone.
 
+pub(crate) mod gauges;
+
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use self::gauges::{Waker, WorkerGauges};
 use crate::door::{Command, Reply};
-use crate::limits::{DELAY_BUCKETS_SECONDS, DRAIN};
+use crate::limits::DRAIN;
 use crate::live::{ViewerEnd, ViewerId};
 use crate::relay::block::BlockPool;
 use crate::relay::channel::{Bench, Channel, ChannelKey, Ended, Now, Timing};
 use crate::relay::receive::ReceiveTools;
 use crate::relay::viewer::Viewer;
-
-/// What a worker shows control.
-#[derive(Debug, Default)]
-pub(crate) struct WorkerGauges {
-    pub(crate) channels: AtomicU64,
-    /// Nanoseconds that the thread was not asleep, since it began.
-    pub(crate) busy_ns: AtomicU64,
-    /// Milliseconds of the process's clock when it last turned.
-    pub(crate) turned_ms: AtomicU64,
-    /// Turns whose oldest byte waited up to each bound of [`DELAY_BUCKETS_SECONDS`], and longer.
-    pub(crate) delays: [AtomicU64; DELAY_BUCKETS_SECONDS.len() + 1],
-    pub(crate) delay_sum_ns: AtomicU64,
-}
-
-/// Wakes a worker that sleeps.
-#[derive(Debug)]
-pub(crate) struct Waker(OwnedFd);
 
 /// Everything a worker is made with.
 #[derive(Debug)]
@@ -79,30 +64,6 @@ const EVENTS: usize = 256;
 const TOKEN_WAKE: u64 = u64::MAX;
 /// Set in the token of a channel's socket; a viewer's token is its id.
 const TOKEN_CHANNEL: u64 = 1 << 62;
-
-impl Waker {
-    pub(crate) fn new() -> std::io::Result<Self> {
-        Ok(Self(eventfd(
-            0,
-            EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC,
-        )?))
-    }
-
-    pub(crate) fn wake(&self) {
-        // A full counter means that it will wake anyway.
-        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
-    }
-
-    pub(crate) fn clear(&self) {
-        let _ = rustix::io::read(&self.0, &mut [0_u8; 8]);
-    }
-}
-
-impl AsFd for Waker {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
 
 impl Worker {
     pub(crate) fn new(parts: Parts) -> std::io::Result<Self> {
@@ -365,7 +326,7 @@ impl Worker {
             };
             let drained = channel.turn(now, &mut bench);
             if drained.first_stamp_ns > 0 && !channel.viewers().is_empty() {
-                note_delay(&self.parts.gauges, drained.first_stamp_ns);
+                self.parts.gauges.note_delay(drained.first_stamp_ns);
             }
             if channel.idle() {
                 arm(&self.epoll, channel);
@@ -454,28 +415,4 @@ fn arm(epoll: &OwnedFd, channel: &Channel) {
         let flags = EventFlags::IN | EventFlags::ONESHOT;
         let _ = epoll::modify(epoll, input.receiver().as_fd(), token, flags);
     }
-}
-
-/// How long the oldest byte of a turn has waited between its arrival and the write to the viewers.
-fn note_delay(gauges: &WorkerGauges, first_stamp_ns: u64) {
-    let Ok(unix) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) else {
-        return;
-    };
-    let unix_ns = u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX);
-    let delay = Duration::from_nanos(unix_ns.saturating_sub(first_stamp_ns));
-    let within = |bound: &f64| delay.as_secs_f64() <= *bound;
-    let bucket = DELAY_BUCKETS_SECONDS
-        .iter()
-        .position(within)
-        .unwrap_or(DELAY_BUCKETS_SECONDS.len());
-    bump(&gauges.delays[bucket], 1);
-    bump(
-        &gauges.delay_sum_ns,
-        u64::try_from(delay.as_nanos()).unwrap_or(0),
-    );
-}
-
-/// Only the worker writes: no atomic read-modify-write is needed.
-fn bump(counter: &AtomicU64, by: u64) {
-    counter.store(counter.load(Relaxed).wrapping_add(by), Relaxed);
 }

@@ -15,7 +15,7 @@ use crate::nics::{InterfaceSelector, resolve};
 
 /// The membership of one channel.
 #[derive(Debug, Default)]
-pub(crate) struct Membership {
+pub(super) struct Membership {
     joined: Option<Joined>,
     error: Option<String>,
     /// Not to be tried again before.
@@ -38,7 +38,7 @@ struct Backoff {
 
 /// What the data plane must be told.
 #[derive(Debug)]
-pub(crate) enum Change {
+pub(super) enum Change {
     /// Receive from this socket; `same_stream`: of the group that was received before.
     Receive {
         receiver: MulticastReceiver,
@@ -55,18 +55,18 @@ const RETRY_MS: u64 = 1000;
 
 impl Membership {
     /// Why the group could not be joined.
-    pub(crate) fn error(&self) -> Option<&str> {
+    pub(super) fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 
-    pub(crate) fn granted_bytes(&self) -> usize {
+    pub(super) fn granted_bytes(&self) -> usize {
         self.joined
             .as_ref()
             .map_or(0, |joined| joined.receiver.granted_bytes())
     }
 
     /// Brings the membership in line with `definition` and the NICs there are.
-    pub(crate) fn update(
+    pub(super) fn update(
         &mut self,
         input: Option<&InputDefinition>,
         link: Option<&Link>,
@@ -110,7 +110,7 @@ impl Membership {
     }
 
     /// Joins a silent channel anew when it is time; a stream that flows is never touched.
-    pub(crate) fn rejoin(
+    pub(super) fn rejoin(
         &mut self,
         last_datagram_ms: Option<u64>,
         silence_ms: u64,
@@ -138,7 +138,7 @@ impl Membership {
 }
 
 /// The input in use, and the NIC that it means.
-pub(crate) fn target<'a, 'b>(
+pub(super) fn target<'a, 'b>(
     definition: &'a ChannelDefinition,
     defaults: &'a [InterfaceSelector],
     links: &'b [Link],
@@ -151,7 +151,7 @@ pub(crate) fn target<'a, 'b>(
 }
 
 /// Where an input may join: its own NIC, else the ingest's.
-pub(crate) fn selectors<'a>(
+pub(super) fn selectors<'a>(
     input: &'a InputDefinition,
     defaults: &'a [InterfaceSelector],
 ) -> &'a [InterfaceSelector] {

@@ -1,103 +1,45 @@
 //! Control's only door to the data plane: channels in and out, viewers in and out, and what both
 //! say about themselves. Everything here is called from control; nothing here touches a packet.
+//!
+//! - [`options`]: what crosses this door
+//! - [`shared`]: what control's threads share
+//! - [`membership`]: where a channel joins, and when anew
+//! - [`links`], [`kept`], [`keeper`]: the thread that watches NICs and judges channels
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::TcpStream;
+mod keeper;
+mod kept;
+mod links;
+mod membership;
+mod options;
+mod shared;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use common::api::channel::{ChannelStatus, Lost, Reason, Received, Repaired, State};
-use common::api::event::EventDraft;
 use tokio::sync::mpsc;
 
 use crate::channels::definition::{ChannelDefinition, ChannelId};
 use crate::door::Command;
-use crate::keeper::{HISTORY_BYTES_FIRST, Keeper, Links, Wish};
 use crate::limits::{
     COMMAND_QUEUE_DEPTH, DELAY_BUCKETS_SECONDS, NOTICE_QUEUE_DEPTH, REPLY_QUEUE_DEPTH,
 };
-use crate::live::{ChannelCounters, LiveChannel, LiveViewer, ViewerCounters, ViewerEnd, ViewerId};
-use crate::nics::InterfaceSelector;
+use crate::live::{ChannelCounters, LiveChannel, LiveViewer, ViewerCounters, ViewerId};
 use crate::relay::block::{BlockBudget, BlockPool};
-use crate::relay::channel::{ChannelKey, ChannelPlan, Timing};
-pub use crate::relay::viewer::Start;
-use crate::worker::{Parts, Waker, Worker, WorkerGauges};
-
-/// What the data plane is made with.
-#[derive(Debug, Clone)]
-pub struct PlaneOptions {
-    /// Where channels join that name no NIC: the first that exists.
-    pub interfaces: Vec<InterfaceSelector>,
-    pub workers: usize,
-    pub latency: Duration,
-    pub history: Duration,
-    pub history_bytes_max: usize,
-    pub receive_buffer_bytes: Option<usize>,
-    pub silence: Duration,
-    pub viewer_idle: Duration,
-    pub viewers_max: usize,
-}
-
-/// A viewer whose request has been read and allowed. The worker writes `head` once there is data.
-#[derive(Debug)]
-pub struct NewViewer {
-    pub channel: ChannelId,
-    pub socket: TcpStream,
-    pub user_agent: String,
-    pub start: Start,
-    /// The HTTP response head, written before the first data.
-    pub head: Vec<u8>,
-}
-
-/// Why a viewer was not taken; its socket comes back to be answered.
-#[derive(Debug)]
-pub struct WatchRefused {
-    pub reason: WatchRefusal,
-    pub socket: TcpStream,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WatchRefusal {
-    UnknownChannel,
-    /// `--max-viewers` are connected.
-    TooManyViewers,
-    /// The worker's command queue is full.
-    Busy,
-    /// The client has gone already.
-    Gone,
-    ShuttingDown,
-}
-
-/// What the data plane tells control, in the order in which it happened.
-#[derive(Debug)]
-pub enum Notice {
-    /// For `/api/v1/events`.
-    Event(EventDraft),
-    /// No data within 10 s: the socket comes back for a 504 that says why.
-    NoData {
-        channel: Arc<LiveChannel>,
-        socket: TcpStream,
-    },
-    ViewerEnded {
-        viewer: Arc<LiveViewer>,
-        end: ViewerEnd,
-    },
-}
-
-/// A worker as `/status` shows it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WorkerStatus {
-    pub channels: usize,
-    /// Share of the last second that its thread was busy, 0 to 1.
-    pub busy_ratio: f64,
-    /// It has turned its loop within the last second.
-    pub alive: bool,
-}
+use crate::relay::channel::{ChannelKey, ChannelPlan};
+use crate::worker::gauges::Waker;
+use crate::worker::{Parts, Worker};
+use keeper::{Keeper, Queues, Wish};
+use kept::HISTORY_BYTES_FIRST;
+pub use options::{
+    NewViewer, Notice, PlaneOptions, Start, WatchRefusal, WatchRefused, WorkerStatus,
+};
+use shared::{Entry, Shared, WorkerHandle, lock};
 
 /// The handle to the data plane. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -106,55 +48,11 @@ pub struct Plane {
     threads: Arc<Mutex<Threads>>,
 }
 
-/// What control's threads share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    options: PlaneOptions,
-    clock: Instant,
-    workers: Vec<WorkerHandle>,
-    channels: Mutex<BTreeMap<ChannelId, Entry>>,
-    viewers: Mutex<HashMap<ViewerId, Arc<LiveViewer>>>,
-    wishes: SyncSender<Wish>,
-    keeper: Arc<Waker>,
-    keys: AtomicU64,
-    default_interface: AtomicBool,
-    stopping: AtomicBool,
-}
-
-#[derive(Debug)]
-struct WorkerHandle {
-    commands: SyncSender<Command>,
-    waker: Arc<Waker>,
-    gauges: Arc<WorkerGauges>,
-    load: Mutex<Load>,
-}
-
-/// A look at a worker's gauges, to tell its load since the last.
-#[derive(Debug)]
-struct Load {
-    at: Instant,
-    busy_ns: u64,
-    ratio: f64,
-}
-
-#[derive(Debug)]
-struct Entry {
-    live: Arc<LiveChannel>,
-    key: ChannelKey,
-    worker: usize,
-}
-
 #[derive(Debug, Default)]
 struct Threads {
     workers: Vec<JoinHandle<()>>,
     keeper: Option<JoinHandle<()>>,
 }
-
-/// Load is measured over at least so long.
-const LOAD_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A worker that has not turned for so long does not live; it turns at least four times a second.
-const ALIVE: Duration = Duration::from_secs(3);
 
 impl Plane {
     /// Starts the workers and the keeper.
@@ -188,31 +86,19 @@ impl Plane {
                 .push(spawn(format!("worker-{index}"), move || worker.run())?);
             workers.push(handle);
         }
-        let shared = Arc::new(Shared {
-            options: options.clone(),
+        let shared = Arc::new(Shared::new(
+            options.clone(),
             clock,
             workers,
-            channels: Mutex::default(),
-            viewers: Mutex::default(),
-            wishes: wish_sender,
-            keeper: Arc::clone(&keeper_waker),
-            keys: AtomicU64::new(1),
-            default_interface: AtomicBool::new(false),
-            stopping: AtomicBool::new(false),
-        });
-        let keeper = Keeper {
-            shared: Arc::clone(&shared),
-            options,
+            wish_sender,
+            &keeper_waker,
+        ));
+        let queues = Queues {
             replies,
             wishes,
             notices: notice_sender,
-            waker: keeper_waker,
-            clock,
-            links: Links::new(),
-            kept: BTreeMap::new(),
-            judged_ms: 0,
-            rated_ms: 0,
         };
+        let keeper = Keeper::new(Arc::clone(&shared), options, queues, keeper_waker, clock);
         threads.keeper = Some(spawn("keeper".to_owned(), move || keeper.run())?);
         Ok((
             Self {
@@ -445,89 +331,6 @@ impl Plane {
     }
 }
 
-impl PlaneOptions {
-    fn timing(&self) -> Timing {
-        Timing {
-            latency: self.latency,
-            history: self.history,
-            silence: self.silence,
-            viewer_idle: self.viewer_idle,
-        }
-    }
-}
-
-impl Shared {
-    /// Tells a worker; waits while its queue is full, which it empties every turn.
-    pub(crate) fn command(&self, worker: usize, command: Command) {
-        if let Some(worker) = self.workers.get(worker) {
-            // A worker that has ended obeys no more.
-            let _ = worker.commands.send(command);
-            worker.waker.wake();
-        }
-    }
-
-    pub(crate) fn forget_viewer(&self, viewer: &LiveViewer) {
-        if lock(&self.viewers).remove(&viewer.id).is_some() {
-            viewer.channel.counters.viewers.fetch_sub(1, Relaxed);
-        }
-    }
-
-    pub(crate) fn set_default_interface(&self, present: bool) {
-        self.default_interface.store(present, Relaxed);
-    }
-
-    fn wish(&self, wish: Wish) {
-        let _ = self.wishes.send(wish);
-        self.keeper.wake();
-    }
-
-    fn least_loaded(&self, channels: &BTreeMap<ChannelId, Entry>) -> usize {
-        let load = |worker: &usize| {
-            channels
-                .values()
-                .filter(|entry| entry.worker == *worker)
-                .count()
-        };
-        (0..self.workers.len()).min_by_key(load).unwrap_or(0)
-    }
-}
-
-impl WorkerHandle {
-    fn new(commands: SyncSender<Command>) -> std::io::Result<Self> {
-        let load = Load {
-            at: Instant::now(),
-            busy_ns: 0,
-            ratio: 0.0,
-        };
-        Ok(Self {
-            commands,
-            waker: Arc::new(Waker::new()?),
-            gauges: Arc::default(),
-            load: Mutex::new(load),
-        })
-    }
-
-    fn status(&self, clock: Instant) -> WorkerStatus {
-        let turned = Duration::from_millis(self.gauges.turned_ms.load(Relaxed));
-        let mut load = lock(&self.load);
-        let elapsed = load.at.elapsed();
-        if elapsed >= LOAD_INTERVAL {
-            let busy_ns = self.gauges.busy_ns.load(Relaxed);
-            let busy = Duration::from_nanos(busy_ns.saturating_sub(load.busy_ns));
-            *load = Load {
-                at: Instant::now(),
-                busy_ns,
-                ratio: (busy.as_secs_f64() / elapsed.as_secs_f64()).min(1.0),
-            };
-        }
-        WorkerStatus {
-            channels: usize::try_from(self.gauges.channels.load(Relaxed)).unwrap_or(usize::MAX),
-            busy_ratio: load.ratio,
-            alive: clock.elapsed().saturating_sub(turned) < ALIVE,
-        }
-    }
-}
-
 fn live_channel(definition: Arc<ChannelDefinition>) -> LiveChannel {
     let status = ChannelStatus {
         state: State::Waiting,
@@ -565,9 +368,4 @@ fn refuse_command(command: Command, reason: WatchRefusal) -> Result<ViewerId, Wa
 
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name).spawn(body)
-}
-
-/// A thread that panicked while it held the lock has left nothing half done: each holds one value.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
