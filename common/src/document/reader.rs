@@ -324,9 +324,12 @@ impl<'a> Fields<'a> {
     pub fn required(&self, key: &str) -> Option<Cursor<'a>> {
         let found = self.get(key);
         if found.is_none() {
+            // The place is that of the key, where a form shows it; the line that of its map.
+            let pointer = format!("{}/{}", self.at.pointer, pointer_token(key));
             let mistake = Mistake::new(MistakeCode::MissingKey, format!("key {key:?} is missing"))
-                .param("key", key);
-            self.at.push(mistake);
+                .param("key", key)
+                .at(&pointer, self.at.line());
+            self.at.mistakes.push(mistake);
         }
         found
     }

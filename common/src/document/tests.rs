@@ -78,7 +78,7 @@ source: 10.0.0.1
     assert_eq!(
         short,
         [
-            (Some(1), "", MistakeCode::MissingKey),
+            (Some(1), "/name", MistakeCode::MissingKey),
             (Some(1), "/port", MistakeCode::OutOfRange),
             (Some(2), "/rate", MistakeCode::OutOfRange),
             (Some(3), "/on", MistakeCode::WrongType),

@@ -16,9 +16,10 @@ use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A NIC as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Interface {
     pub name: String,
     pub index: u32,
@@ -37,6 +38,7 @@ pub struct Interface {
     /// (Linux ip-sysctl, `rp_filter`): 0 off, 1 strict, 2 loose.
     pub rp_filter: Option<u8>,
     /// Groups that any process of the host has joined here.
+    #[schema(value_type = Vec<String>)]
     pub memberships: Vec<IpAddr>,
     pub rx_bytes: u64,
     pub rx_dropped: u64,
@@ -45,8 +47,9 @@ pub struct Interface {
 }
 
 /// An address with the length of its network prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InterfaceAddress {
+    #[schema(value_type = String)]
     pub address: IpAddr,
     pub prefix: u8,
 }
