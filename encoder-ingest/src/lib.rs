@@ -3,6 +3,7 @@
 
 pub mod channels;
 pub mod config;
+pub mod control;
 mod door;
 pub mod events;
 pub mod http;

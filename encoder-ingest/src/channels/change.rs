@@ -1,8 +1,17 @@
-//! What hinders a change of an operator channel. Pure.
+//! What hinders a channel from running, and an operator from changing it. Pure.
 
 use super::definition::{ChannelDefinition, ChannelId};
 use super::load::InForce;
 use super::store::StoreError;
+
+/// Why a channel that is in force does not run on this ingest. The text is for operators.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Idle {
+    #[error("the channel is disabled: set enabled to true")]
+    Disabled,
+    #[error("the channel is for ingest {ingests} only; this one is {ingest}")]
+    OtherIngest { ingests: String, ingest: String },
+}
 
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +22,9 @@ pub enum ChangeError {
     Exists(ChannelId),
     #[error("{} declared in the channels file: change the file", listed(.0))]
     Declared(Vec<ChannelId>),
+    /// On demand, or a rendition.
+    #[error("channel {0} was made by the ingest itself and can't be changed")]
+    MadeHere(ChannelId),
     #[error("channel {0} has changed since it was read: read it again")]
     Revision(ChannelId),
     #[error("there may be {0} channels (--max-channels): remove one, or raise the limit")]

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use common::api::event::EventDraft;
 use common::document::{Mistake, MistakeCode};
 
-use super::change::{ChangeError, Guard, changeable};
+use super::change::{ChangeError, Guard, Idle, changeable};
 use super::definition::{ChannelDefinition, ChannelId};
 use super::difference::{ChannelSet, Difference};
 use super::file::{self, ChannelsFile, Context, Known, Profiles};
@@ -147,16 +147,16 @@ impl Registry {
         self.channels_max
     }
 
-    /// Whether a channel runs on this ingest, and if not, why: a sentence.
+    /// Why a channel that is in force does not run; none: it does.
     #[must_use]
-    pub fn idle_because(&self, channel: &ChannelDefinition) -> Option<String> {
+    pub fn idle(&self, channel: &ChannelDefinition) -> Option<Idle> {
         if !channel.enabled {
-            return Some("the channel is disabled: set enabled to true".to_owned());
+            return Some(Idle::Disabled);
         }
-        (!self.is_ours(channel)).then(|| {
-            let ingests = channel.ingests.as_deref().unwrap_or_default().join(", ");
-            let own = &self.node_name;
-            format!("the channel is for ingest {ingests}; this one is {own}")
+        let ours = file::is_for(channel, &self.node_name);
+        (!ours).then(|| Idle::OtherIngest {
+            ingests: channel.ingests.as_deref().unwrap_or_default().join(", "),
+            ingest: self.node_name.clone(),
         })
     }
 
@@ -346,15 +346,11 @@ impl Registry {
     }
 
     fn running(&self, channels: &ChannelSet) -> ChannelSet {
-        let runs = |channel: &ChannelDefinition| self.idle_because(channel).is_none();
+        let runs = |channel: &ChannelDefinition| self.idle(channel).is_none();
         let running = channels.iter().filter(|(_, channel)| runs(channel));
         running
             .map(|(id, channel)| (id.clone(), Arc::clone(channel)))
             .collect()
-    }
-
-    fn is_ours(&self, channel: &ChannelDefinition) -> bool {
-        file::is_for(channel, &self.node_name)
     }
 
     fn ours(&self, file: ChannelsFile) -> ChannelSet {

@@ -1,5 +1,6 @@
 //! Everything that comes over the one port.
 
+pub mod api;
 pub mod auth;
 
 use std::net::{IpAddr, SocketAddr};

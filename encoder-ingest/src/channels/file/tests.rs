@@ -106,7 +106,7 @@ chanels: []
         "line 2: /channels/0/id: \"News\" can't be a channel id",
         "line 3: /channels/0/inputs/0/url: 10.0.0.1 is not a multicast address",
         "line 4: /channels/0/slow_viwer: unknown key \"slow_viwer\": did you mean \"slow_viewer\"?",
-        "line 5: /channels/1: key \"id\" is missing",
+        "line 5: /channels/1/id: key \"id\" is missing",
         "line 6: /channels/1/inputs: has 0 items; at least 1",
         "line 7: /channels/1/renditions/1: rendition \"preview\" is named twice",
         "line 7: /channels/1/renditions/2: \"mobil\" is not known",

@@ -288,8 +288,8 @@ fn only_channels_of_this_ingest_run() {
     assert_eq!(house.calls(), [""; 0]);
     let c = registry.in_force().all.values().last().cloned().expect("c");
     assert_eq!(
-        registry.idle_because(&c).as_deref(),
-        Some("the channel is for ingest n2; this one is n1")
+        registry.idle(&c).map(|idle| idle.to_string()).as_deref(),
+        Some("the channel is for ingest n2 only; this one is n1")
     );
 }
 
@@ -376,6 +376,9 @@ fn without_a_state_folder_channels_live_in_memory() {
 }
 
 proptest! {
+    // Each case writes and flushes files.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     /// Whatever comes in whatever order, what runs is what is in force, and what is on disk is
     /// what was acknowledged.
     #[test]

@@ -1,0 +1,83 @@
+//! Error counters as operators see them: since the channel began, or since somebody had them start
+//! again. The counters themselves, and with them Prometheus', never go back.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use common::api::channel::{Lost, Repaired};
+
+use crate::channels::definition::ChannelId;
+use crate::live::LiveChannel;
+
+/// What the counters were when they were reset, for the channels that they were reset of: no more
+/// than there are channels.
+#[derive(Debug, Default)]
+pub(super) struct Baselines {
+    of: Mutex<HashMap<ChannelId, Baseline>>,
+}
+
+#[derive(Debug)]
+struct Baseline {
+    /// A channel that is removed and made again counts from zero: it is another one.
+    channel: Weak<LiveChannel>,
+    lost: Lost,
+    repaired: Repaired,
+}
+
+impl Baselines {
+    /// From now on the channel's errors count from here.
+    pub(super) fn reset(&self, channel: &Arc<LiveChannel>) {
+        let (lost, repaired) = read(channel);
+        let mut of = self.of();
+        of.retain(|_, baseline| baseline.channel.strong_count() > 0);
+        let baseline = Baseline {
+            channel: Arc::downgrade(channel),
+            lost,
+            repaired,
+        };
+        of.insert(channel.id.clone(), baseline);
+    }
+
+    pub(super) fn since_reset(&self, channel: &Arc<LiveChannel>) -> (Lost, Repaired) {
+        let (lost, repaired) = read(channel);
+        let of = self.of();
+        let Some(base) = of
+            .get(&channel.id)
+            .filter(|base| base.channel.as_ptr() == Arc::as_ptr(channel))
+        else {
+            return (lost, repaired);
+        };
+        let lost = Lost {
+            network: lost.network.saturating_sub(base.lost.network),
+            kernel: lost.kernel.saturating_sub(base.lost.kernel),
+            upstream: lost.upstream.saturating_sub(base.lost.upstream),
+            unattributed: lost.unattributed.saturating_sub(base.lost.unattributed),
+        };
+        let repaired = Repaired {
+            reordered: repaired.reordered.saturating_sub(base.repaired.reordered),
+            duplicates: repaired.duplicates.saturating_sub(base.repaired.duplicates),
+        };
+        (lost, repaired)
+    }
+
+    fn of(&self) -> MutexGuard<'_, HashMap<ChannelId, Baseline>> {
+        self.of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(channel: &LiveChannel) -> (Lost, Repaired) {
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let counters = &channel.counters;
+    let lost = Lost {
+        network: load(&counters.lost_network),
+        kernel: load(&counters.lost_kernel),
+        upstream: load(&counters.lost_upstream),
+        unattributed: load(&counters.lost_unattributed),
+    };
+    let repaired = Repaired {
+        reordered: load(&counters.reordered),
+        duplicates: load(&counters.duplicates),
+    };
+    (lost, repaired)
+}

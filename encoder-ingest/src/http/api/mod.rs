@@ -1,0 +1,71 @@
+//! `/api/v1`: control over HTTP. Each handler stands beside its description, and both are made into
+//! the router by the same list, so that the OpenAPI document describes all that is there.
+//!
+//! Who may ask has been decided before a request comes here; the [`Actor`] in its extensions says
+//! who it is.
+//!
+//! [`Actor`]: crate::http::auth::Actor
+
+mod channels;
+mod describe;
+mod events;
+mod interfaces;
+mod request;
+mod status;
+#[cfg(test)]
+mod tests;
+mod viewers;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode, Uri};
+use axum::{Router, middleware};
+use common::document::DOCUMENT_BYTES_MAX;
+use common::problem::Problem;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::control::Control;
+
+type Shared = axum::extract::State<Arc<Control>>;
+
+/// All of it, with paths relative to `/api/v1`.
+pub fn router(control: Arc<Control>) -> Router {
+    let (router, _) = described().split_for_parts();
+    router
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(DOCUMENT_BYTES_MAX))
+        .layer(middleware::from_fn(request::no_store))
+        .with_state(control)
+}
+
+/// The routes with their descriptions.
+fn described() -> OpenApiRouter<Arc<Control>> {
+    OpenApiRouter::new()
+        .routes(routes!(channels::list, channels::create))
+        .routes(routes!(channels::read, channels::replace, channels::remove))
+        .routes(routes!(channels::apply))
+        .routes(routes!(channels::reset_counters))
+        .routes(routes!(viewers::list))
+        .routes(routes!(viewers::disconnect))
+        .routes(routes!(interfaces::list))
+        .routes(routes!(events::stream))
+        .routes(routes!(events::list))
+        .routes(routes!(status::read))
+        .routes(routes!(describe::document))
+}
+
+async fn no_such_path(uri: Uri) -> Problem {
+    let detail = format!(
+        "there is nothing at {}: /api/v1/openapi.json describes what there is",
+        uri.path()
+    );
+    Problem::new(StatusCode::NOT_FOUND, detail).reason("no_such_path")
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{method} is not what {} takes", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).reason("no_such_method")
+}
