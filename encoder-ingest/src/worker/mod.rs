@@ -4,13 +4,14 @@
 //! has data; then every channel that is due, or soon will be, has its turn. It never waits for
 //! control and takes no lock. It ends with [`Command::Drain`], or when control has gone.
 
+mod commands;
 pub(crate) mod gauges;
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
@@ -23,7 +24,6 @@ use crate::live::{ViewerEnd, ViewerId};
 use crate::relay::block::BlockPool;
 use crate::relay::channel::{Bench, Channel, ChannelKey, Ended, Now, Timing};
 use crate::relay::receive::ReceiveTools;
-use crate::relay::viewer::Viewer;
 
 /// Everything a worker is made with.
 #[derive(Debug)]
@@ -182,127 +182,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    /// Obeys what has been told; false when control has gone.
-    fn commands(&mut self, now: Now) -> bool {
-        loop {
-            match self.parts.commands.try_recv() {
-                Ok(command) => self.obey(command, now),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
-        }
-    }
-
-    fn obey(&mut self, command: Command, now: Now) {
-        match command {
-            Command::Add { key, live, plan } => {
-                self.channels
-                    .push(Channel::new(key, live, plan, self.parts.timing, now));
-                self.parts
-                    .gauges
-                    .channels
-                    .store(self.channels.len() as u64, Relaxed);
-            }
-            Command::Change { key, plan } => {
-                if let Some(channel) = self.channel(key) {
-                    channel.set_plan(plan);
-                }
-            }
-            Command::Receive {
-                key,
-                receiver,
-                same_stream,
-            } => self.receive(key, receiver, same_stream, now),
-            Command::Remove { key } => {
-                if let Some(index) = self
-                    .channels
-                    .iter()
-                    .position(|channel| channel.key() == key)
-                {
-                    let channel = self.channels.swap_remove(index);
-                    self.dismantle_channel(channel, ViewerEnd::ChannelRemoved);
-                    self.parts
-                        .gauges
-                        .channels
-                        .store(self.channels.len() as u64, Relaxed);
-                }
-            }
-            Command::Watch {
-                key,
-                viewer,
-                socket,
-                head,
-                start,
-            } => {
-                let viewer = Viewer::new(viewer, socket, head, start, now.ms);
-                self.watch(key, viewer, now);
-            }
-            Command::Kick { viewer } => {
-                let mut bench = Bench {
-                    tools: &mut self.tools,
-                    pool: &mut self.parts.pool,
-                    ended: &mut self.ended,
-                };
-                for channel in &mut self.channels {
-                    channel.end_viewer(viewer, ViewerEnd::Kicked, &mut bench);
-                }
-            }
-            Command::Drain => self.draining_since_ms = Some(now.ms),
-        }
-    }
-
-    fn channel(&mut self, key: ChannelKey) -> Option<&mut Channel> {
-        self.channels
-            .iter_mut()
-            .find(|channel| channel.key() == key)
-    }
-
-    fn receive(
-        &mut self,
-        key: ChannelKey,
-        receiver: Option<common::net::receive::MulticastReceiver>,
-        same_stream: bool,
-        now: Now,
-    ) {
-        // It is asked to tell once, when the channel is idle: see `arm`.
-        if let Some(receiver) = &receiver {
-            let token = EventData::new_u64(key.0 | TOKEN_CHANNEL);
-            let _ = epoll::add(&self.epoll, receiver.as_fd(), token, EventFlags::empty());
-        }
-        match self.channel(key) {
-            Some(channel) => {
-                if let Some(old) = channel.set_receiver(receiver, same_stream, now) {
-                    let _ = epoll::delete(&self.epoll, old.as_fd());
-                    self.unsent.push_back(Reply::Retired(old));
-                }
-            }
-            None => self.unsent.extend(receiver.map(Reply::Retired)),
-        }
-    }
-
-    fn watch(&mut self, key: ChannelKey, viewer: Viewer, now: Now) {
-        let Some(index) = self
-            .channels
-            .iter()
-            .position(|channel| channel.key() == key)
-        else {
-            self.ended.push((viewer, ViewerEnd::ChannelRemoved));
-            return;
-        };
-        let flags = EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        let token = EventData::new_u64(viewer.live().id.0);
-        if epoll::add(&self.epoll, viewer.as_fd(), token, flags).is_err() {
-            self.ended.push((viewer, ViewerEnd::Gone));
-            return;
-        }
-        let mut bench = Bench {
-            tools: &mut self.tools,
-            pool: &mut self.parts.pool,
-            ended: &mut self.ended,
-        };
-        self.channels[index].watch(viewer, now, &mut bench);
     }
 
     fn turns(&mut self, now: Now) {
