@@ -1,0 +1,58 @@
+//! Reading values that people typed: every mistake is kept, and reading goes on.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// Everything that is wrong with the configuration, told at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default, thiserror::Error)]
+pub struct ConfigMistakes {
+    lines: Vec<String>,
+}
+
+impl ConfigMistakes {
+    /// Something that is no flag's value alone.
+    pub fn push(&mut self, line: impl Into<String>) {
+        self.lines.push(line.into());
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Names the flag, its environment variable and the value that was given.
+    pub fn of_flag(&mut self, flag: &str, text: &str, problem: impl fmt::Display) {
+        let variable = flag.replace('-', "_").to_uppercase();
+        self.push(format!(
+            "--{flag} (SOURCE_SERVER_{variable}) {text:?}: {problem}"
+        ));
+    }
+
+    /// A whole number within `range`; its least value in the place of a wrong one.
+    pub fn number(&mut self, flag: &str, text: &str, range: RangeInclusive<u32>) -> u32 {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.unwrap_or_else(|| {
+            let problem = format!("use a whole number, {} to {}", range.start(), range.end());
+            self.of_flag(flag, text, problem);
+            *range.start()
+        })
+    }
+
+    /// Anything that can be parsed.
+    pub fn value<T: FromStr<Err: fmt::Display>>(&mut self, flag: &str, text: &str) -> Option<T> {
+        text.parse()
+            .map_err(|error| self.of_flag(flag, text, error))
+            .ok()
+    }
+}
+
+impl fmt::Display for ConfigMistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration is wrong")?;
+        for line in &self.lines {
+            write!(f, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
