@@ -170,6 +170,43 @@ fn a_small_text_cannot_mean_a_large_tree() {
     }
 }
 
+/// A reader that takes quadratic time would need minutes for one of these.
+#[test]
+fn a_large_text_is_answered_in_time_that_grows_with_it() {
+    let full = |piece: &str| piece.repeat(DOCUMENT_BYTES_MAX / piece.len());
+    let keys: String = (0..60_000).map(|n| format!("k{n}: {n}\n")).collect();
+    for text in [
+        keys,
+        full("a: b\n"),
+        full("- "),
+        full("? "),
+        full("[a, "),
+        full("{a: "),
+        full("\"\\n"),
+        full("'' "),
+        full("# x\n"),
+        full("\n"),
+        full(" "),
+        full("a"),
+        full("a "),
+        full("!a "),
+        full("&a "),
+        format!("a: |\n{}", full("  x\n")),
+        format!("a: >\n{}", full("  x\n")),
+        format!("a: {}", full("x\n  ")),
+        format!("[{}", full("\"a\": 1, ")),
+        format!("[{}]", full("{}, ")),
+    ] {
+        let text = &text[..text.len().min(DOCUMENT_BYTES_MAX)];
+        for syntax in [Syntax::Yaml, Syntax::Json] {
+            let begin = std::time::Instant::now();
+            let _ = mistakes_of(text, syntax);
+            let took = begin.elapsed().as_secs();
+            assert!(took < 20, "{took} s for {syntax:?} {:?}...", &text[..20]);
+        }
+    }
+}
+
 #[test]
 fn thousands_of_mistakes_are_counted_not_listed() {
     let text: String = (0..1000).map(|n| format!("key{n}: 1\n")).collect();

@@ -22,7 +22,7 @@ use super::difference::{ChannelSet, Difference};
 use super::file::{self, ChannelsFile, Context, Known, Profiles};
 use super::load::{Content, FileState, InForce, Loaded, declared_in};
 use super::news::{self, Author};
-use super::store::Store;
+use super::store::{Store, StoreError};
 use crate::events::Events;
 
 /// What the registry makes run. The data plane is the one; tests have another.
@@ -307,7 +307,8 @@ impl Registry {
         self.check_room(now, &next)?;
         if let Some(store) = change.as_ref() {
             let saved = store.save(&next.operator);
-            self.writable.store(saved.is_ok(), Ordering::Relaxed);
+            let failed = matches!(saved, Err(StoreError::Write { .. }));
+            self.writable.store(!failed, Ordering::Relaxed);
             saved?;
         }
         self.put_in_force(now, next, author);

@@ -97,7 +97,7 @@ impl Store {
             folder: folder.to_owned(),
             source,
         };
-        fs::create_dir_all(folder).map_err(wrong)?;
+        make(folder).map_err(wrong)?;
         let mut options = File::options();
         let lock = options.create(true).truncate(false).write(true);
         let lock = lock.open(folder.join(LOCK_FILE)).map_err(wrong)?;
@@ -172,6 +172,25 @@ impl Store {
             Some(bytes) => decode(&path, &bytes),
         }
     }
+}
+
+/// Makes a folder, with those above it, so that a power failure does not take it away again.
+fn make(folder: &Path) -> io::Result<()> {
+    let above = |path: &Path| match path.parent() {
+        Some(above) if above.as_os_str().is_empty() => PathBuf::from("."),
+        Some(above) => above.to_owned(),
+        None => path.to_owned(),
+    };
+    let missing: Vec<PathBuf> = folder
+        .ancestors()
+        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
+        .map(above)
+        .collect();
+    fs::create_dir_all(folder)?;
+    // Each new folder is an entry in the one above it.
+    missing
+        .iter()
+        .try_for_each(|above| File::open(above)?.sync_all())
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {

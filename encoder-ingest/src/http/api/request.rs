@@ -16,6 +16,7 @@ use common::problem::Problem;
 use crate::channels::change::ChangeError;
 use crate::channels::definition::{ChannelDefinition, ChannelId};
 use crate::channels::news::Author;
+use crate::channels::store::StoreError;
 use crate::http::auth::Actor;
 
 /// Seconds after which one who found the ingest full may ask again.
@@ -87,6 +88,9 @@ pub(super) fn refused(error: &ChangeError) -> Problem {
         ChangeError::MadeHere(_) => (StatusCode::CONFLICT, "made_by_the_ingest"),
         ChangeError::Revision(_) => (StatusCode::PRECONDITION_FAILED, "revision"),
         ChangeError::TooMany(_) => (StatusCode::SERVICE_UNAVAILABLE, "max_channels"),
+        ChangeError::Store(StoreError::TooLarge(_)) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "state_too_large")
+        }
         ChangeError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "state_dir"),
     };
     let problem = Problem::new(status, error.to_string()).reason(reason);
