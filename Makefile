@@ -27,8 +27,11 @@ test: ## sets up what the tests need and runs all that this machine can run (roo
 	@scripts/setup
 	cargo build --locked --workspace --bins
 	cargo build --locked --release -p encoder-ingest -p source-server
-	cargo test --locked --workspace --exclude e2e
-	cargo test --locked -p e2e -- --test-threads $(E2E_THREADS)
+	@failed=; \
+	run() { echo "$$@"; "$$@" || failed=1; }; \
+	run cargo test --locked --no-fail-fast --workspace --exclude e2e; \
+	run cargo test --locked --no-fail-fast -p e2e -- --test-threads $(E2E_THREADS); \
+	test -z "$$failed"
 
 lint: ## format, clippy and documentation, warnings denied
 	cargo fmt --all --check

@@ -40,7 +40,7 @@ pub struct Arguments {
     listen: String,
 
     /// Allow an address that can be reached from the network: whoever reaches it sees the page.
-    #[arg(long, env = "ENCODER_UI_NO_AUTH")]
+    #[arg(long, env = "ENCODER_UI_NO_AUTH", value_parser = clap::builder::BoolishValueParser::new())]
     no_auth: bool,
 
     /// Form of the log lines on stdout.
