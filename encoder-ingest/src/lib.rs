@@ -7,6 +7,7 @@ pub mod control;
 mod door;
 pub mod events;
 pub mod http;
+pub mod ingest;
 pub mod limits;
 pub mod live;
 pub mod metrics;
