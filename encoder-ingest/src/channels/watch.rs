@@ -98,6 +98,62 @@ fn look(registry: &Registry, looks: &mut Looks, at_once: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channels::definition::{ChannelDefinition, ChannelId};
+    use crate::channels::load::{Loaded, RegistryOptions};
+    use crate::channels::registry::Runner;
+    use crate::events::{Events, Reader};
+    use common::api::event::EventKind;
+
+    #[derive(Debug)]
+    struct RunsNothing;
+
+    impl Runner for RunsNothing {
+        fn apply(&self, _: Arc<ChannelDefinition>) {}
+        fn remove(&self, _: &ChannelId) {}
+        fn others(&self) -> usize {
+            0
+        }
+    }
+
+    async fn until(reader: &mut Reader, kind: EventKind) {
+        while reader.next().await.expect("an event").kind != kind {}
+    }
+
+    #[tokio::test]
+    async fn an_edit_and_a_hangup_are_followed_until_the_end() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("channels.yaml");
+        let text = "channels: [{id: a, inputs: [{url: 'udp://239.1.1.1:1'}]}]";
+        std::fs::write(&path, "").expect("write");
+        let options = RegistryOptions {
+            node_name: "n1".to_owned(),
+            channels_max: 4,
+            file: Some(path.clone()),
+            state_dir: None,
+        };
+        let events = Arc::new(Events::new());
+        let loaded = Loaded::read(options).expect("an empty file");
+        let registry = Registry::start(loaded, Arc::new(RunsNothing), Arc::clone(&events));
+        let registry = Arc::new(registry);
+        let mut news = events.reader(None);
+        let (trigger, shutdown) = common::shutdown::channel();
+        let hangups = hangups().expect("handler");
+        let mut following = tokio::task::JoinSet::new();
+        following.spawn(follow(Arc::clone(&registry), hangups, shutdown));
+        std::fs::write(&path, text).expect("write");
+        until(&mut news, EventKind::ChannelAdded).await;
+        until(&mut news, EventKind::ConfigApplied).await;
+        // The same content again: only a hangup has it read.
+        let own = rustix::process::getpid();
+        rustix::process::kill_process(own, rustix::process::Signal::HUP).expect("kill");
+        until(&mut news, EventKind::ConfigApplied).await;
+        std::fs::remove_file(&path).expect("remove");
+        until(&mut news, EventKind::ConfigRefused).await;
+        assert_eq!(registry.in_force().all.len(), 1);
+        trigger.fire();
+        let ended = following.join_next().await.expect("the follower");
+        ended.expect("no panic");
+    }
 
     fn content(text: &str) -> Content {
         Content(Ok(text.as_bytes().to_vec()))
