@@ -82,7 +82,7 @@ fn a_nic_that_is_deleted_and_made_again_is_joined_anew() {
     drop(before);
     ingest.wait_status("news", "stopped", "interface_missing", seconds(5));
     // Another NIC takes the place in between, so that the index is a new one for certain.
-    scene.node.ip("link add dummy0 type dummy");
+    scene.node.ip("link add other0 type veth peer name other1");
     scene.cable();
     assert_ne!(scene.node.nic_index("eth0"), index);
     let after = scene.broadcast_mark(GROUP, Wrap::Plain, 2);

@@ -41,9 +41,13 @@ fn a_group_that_never_sends_says_so() {
     }
     let scene = Scene::new();
     let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
-    let status = ingest.wait_status("news", "waiting", "never_received", seconds(5));
-    let detail = status["detail"].as_str().unwrap_or_default();
-    assert!(detail.contains("239.1.1.1"), "{status}");
+    ingest.wait_status("news", "waiting", "never_received", seconds(5));
+    wait_until("the sentence names the group", seconds(5), || {
+        let status = ingest.channel("news")["status"].take();
+        status["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("239.1.1.1"))
+    });
     assert_eq!(ingest.http().get("/ready").status(), 200, "never streams");
 }
 
