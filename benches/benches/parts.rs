@@ -9,6 +9,8 @@ use benches::TestStream;
 use common::rtp::plain_header;
 use common::ts::packet::PACKET_BYTES;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use encoder_ingest::http::head;
+use encoder_ingest::http::request::{Query, WatchRequest};
 use encoder_ingest::limits::{BLOCK_BYTES, WRITE_SLICES_MAX};
 use encoder_ingest::relay::block::{BlockBudget, BlockPool};
 use encoder_ingest::relay::datagram::classify;
@@ -123,11 +125,25 @@ fn history(c: &mut Criterion) {
     group.finish();
 }
 
+fn request_head(c: &mut Criterion) {
+    let bytes = b"GET /channels/news.ts HTTP/1.1\r\nHost: 127.0.0.1:9525\r\n\
+        User-Agent: VLC/3.0.20 LibVLC/3.0.20\r\nRange: bytes=0-\r\nConnection: close\r\n\r\n";
+    c.bench_function("request head", |b| {
+        b.iter(|| {
+            let head = head::parse(black_box(bytes)).expect("a head");
+            let head = head.expect("complete");
+            let query = Query::parse(&head.target);
+            WatchRequest::parse(&head.method, &head.target, &query)
+        });
+    });
+}
+
 criterion_group!(
     parts,
     scan_of_a_block,
     classification,
     careful_path,
-    history
+    history,
+    request_head
 );
 criterion_main!(parts);

@@ -13,6 +13,8 @@ use common::rtp::RtpHeader;
 use common::ts::packet::{PACKET_BYTES, SYNC_BYTE, TsPacket};
 use encoder_ingest::channels::definition::ChannelDefinition;
 use encoder_ingest::channels::file;
+use encoder_ingest::http::head;
+use encoder_ingest::http::request::{self, Query, WatchRequest};
 use encoder_ingest::relay::block::{BlockBudget, BlockPool};
 use encoder_ingest::relay::ingress::{Ingress, Out};
 use encoder_ingest::relay::recorder::Recorder;
@@ -22,10 +24,11 @@ use encoder_ingest::signal::{Scanned, Signal};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them. A test compares them with the binaries in `fuzz/`.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("channel_url", channel_url),
     ("channels_file", channels_file),
     ("datagrams", datagrams),
+    ("request_head", request_head),
     ("rtp", rtp),
     ("ts", ts),
 ];
@@ -113,6 +116,22 @@ pub fn channel_url(bytes: &[u8]) {
     if let Ok(url) = text.parse::<ChannelUrl>() {
         assert_eq!(url.to_string().parse(), Ok(url));
         assert!(url.group.group().is_multicast());
+    }
+}
+
+/// What a connection sends first. A head that is complete is the same whatever comes behind it, and
+/// is answered: as a request to watch where its path says so.
+pub fn request_head(bytes: &[u8]) {
+    let Ok(Some(head)) = head::parse(bytes) else {
+        return;
+    };
+    let again = head::parse(&[bytes, b"GET"].concat());
+    let again = again.expect("still a head").expect("still complete");
+    assert_eq!((&again.method, &again.target), (&head.method, &head.target));
+    assert_eq!(again.headers, head.headers);
+    if request::is_watching(head.target.path()) {
+        let query = Query::parse(&head.target);
+        let _ = WatchRequest::parse(&head.method, &head.target, &query);
     }
 }
 
