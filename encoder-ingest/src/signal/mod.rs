@@ -194,3 +194,6 @@ impl Signal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
