@@ -20,10 +20,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::channels::load::{LoadError, Loaded, RegistryOptions};
+use crate::channels::load::{LoadError, Loaded};
 use crate::channels::registry::Registry;
 use crate::channels::watch as channels_file;
-use crate::config::Config;
+use crate::config::{Config, registry_options};
 use crate::events::Events;
 use crate::http::listener::{Listener, Places};
 use crate::limits::{CONTROL_THREADS, DRAIN, REFUSALS_MAX};
@@ -105,17 +105,6 @@ pub fn run(config: Config) -> Result<(), StartError> {
     });
     runtime.shutdown_timeout(BLOCKING_WAIT);
     result
-}
-
-/// What the registry is made with.
-#[must_use]
-pub fn registry_options(config: &Config) -> RegistryOptions {
-    RegistryOptions {
-        node_name: config.node_name.clone(),
-        channels_max: config.channels_max,
-        file: config.channels_file.clone(),
-        state_dir: config.state_dir.clone(),
-    }
 }
 
 impl Ingest {

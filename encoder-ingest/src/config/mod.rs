@@ -7,7 +7,7 @@ mod tests;
 mod typed;
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use ipnet::IpNet;
 pub use mistakes::ConfigMistakes;
 pub use typed::Arguments;
 
+use crate::channels::load::{LoadError, Loaded, RegistryOptions};
 use crate::nics::InterfaceSelector;
 use crate::plane::PlaneOptions;
 
@@ -97,7 +98,7 @@ impl TryFrom<Arguments> for Config {
         let mut mistakes = ConfigMistakes::default();
         let plane = plane(&typed, &mut mistakes);
         let on_demand = typed.on_demand.as_deref().unwrap_or_default();
-        let on_demand: Vec<IpNet> = mistakes.list("on-demand", on_demand);
+        let on_demand = networks("on-demand", on_demand, &mut mistakes);
         for network in on_demand.iter().filter(|network| !multicast(network)) {
             let problem = "use networks of multicast groups, within 224.0.0.0/4 or ff00::/8";
             mistakes.of_flag("on-demand", &network.to_string(), problem);
@@ -109,7 +110,7 @@ impl TryFrom<Arguments> for Config {
             channels_file: typed.channels,
             state_dir: typed.state_dir,
             tokens: tokens(typed.token_file.as_deref(), &mut mistakes),
-            watch_from: mistakes.list("watch-from", &typed.watch_from),
+            watch_from: networks("watch-from", &typed.watch_from, &mut mistakes),
             on_demand,
             channels_max: size(mistakes.number("max-channels", &typed.max_channels, 1..=4096)),
             connections_max: size(mistakes.number(
@@ -125,10 +126,42 @@ impl TryFrom<Arguments> for Config {
             },
         };
         if mistakes.is_empty() {
-            Ok(config)
-        } else {
-            Err(mistakes)
+            return Ok(config);
         }
+        also_in_channels_file(&config, &mut mistakes);
+        Err(mistakes)
+    }
+}
+
+/// The file is read where the ingest starts, which it now does not: its mistakes are told too.
+fn also_in_channels_file(config: &Config, mistakes: &mut ConfigMistakes) {
+    let options = RegistryOptions {
+        // Nothing is written at this point.
+        state_dir: None,
+        ..registry_options(config)
+    };
+    match Loaded::read(options) {
+        Ok(_) => {}
+        Err(LoadError::File {
+            file,
+            mistakes: found,
+        }) => {
+            for mistake in found {
+                mistakes.push(format!("--channels {}: {mistake}", file.display()));
+            }
+        }
+        Err(error) => mistakes.push(common::chain(&error)),
+    }
+}
+
+/// What the channels are loaded with.
+#[must_use]
+pub fn registry_options(config: &Config) -> RegistryOptions {
+    RegistryOptions {
+        node_name: config.node_name.clone(),
+        channels_max: config.channels_max,
+        file: config.channels_file.clone(),
+        state_dir: config.state_dir.clone(),
     }
 }
 
@@ -232,6 +265,21 @@ fn tokens(path: Option<&Path>, mistakes: &mut ConfigMistakes) -> Option<Arc<Toke
         Err(error) => mistakes.push(format!("--token-file: {}", common::chain(&error))),
     }
     None
+}
+
+/// Networks, or single addresses.
+fn networks(flag: &str, text: &str, mistakes: &mut ConfigMistakes) -> Vec<IpNet> {
+    let texts: Vec<String> = mistakes.list(flag, text);
+    let network = |text: String| {
+        let address = text.parse().map(|address: IpAddr| address.into());
+        let network = text.parse().or(address).ok();
+        if network.is_none() {
+            let problem = "use networks or addresses, such as 10.0.0.0/8,2001:db8::/32,192.0.2.7";
+            mistakes.of_flag(flag, &text, problem);
+        }
+        network
+    };
+    texts.into_iter().filter_map(network).collect()
 }
 
 fn multicast(network: &IpNet) -> bool {

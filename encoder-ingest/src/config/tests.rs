@@ -36,7 +36,8 @@ fn the_defaults_are_those_of_the_contract() {
 fn every_mistake_is_told_at_once() {
     let words = "--listen 0.0.0.0:9525 --latency-ms 0 --history-mb lots --workers 65 \
         --watch-from 10.0.0.0/8,10.1 --on-demand 10.0.0.0/8 --public-url ftp://x \
-        --node-name a/b --token-file /nonexistent/tokens";
+        --node-name a/b --token-file /nonexistent/tokens \
+        --channels /nonexistent/channels.yaml";
     let text = mistakes(words);
     for part in [
         "--interface (ENCODER_INGEST_INTERFACE) is required",
@@ -48,10 +49,11 @@ fn every_mistake_is_told_at_once() {
         "--public-url (ENCODER_INGEST_PUBLIC_URL) \"ftp://x\"",
         "--node-name (ENCODER_INGEST_NODE_NAME) \"a/b\"",
         "--token-file: cannot read token file \"/nonexistent/tokens\"",
+        "--channels /nonexistent/channels.yaml",
     ] {
         assert!(text.contains(part), "no {part:?} in {text}");
     }
-    assert_eq!(text.lines().count(), 10, "{text}");
+    assert_eq!(text.lines().count(), 11, "{text}");
 }
 
 #[test]

@@ -37,6 +37,13 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// What needs encoding in a query's value: all but the unreserved characters (RFC 3986, 2.3).
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// What the playlist is made from.
 #[derive(Debug)]
 pub struct Playlist {
@@ -131,11 +138,7 @@ fn m3u(definitions: &[Arc<ChannelDefinition>], base: &str, token: Option<&str>) 
         let name = definition.name.replace(char::is_control, " ");
         let _ = write!(text, ",{name}\n{base}{}", path(definition));
         if let Some(token) = token {
-            let _ = write!(
-                text,
-                "?token={}",
-                utf8_percent_encode(token, NON_ALPHANUMERIC)
-            );
+            let _ = write!(text, "?token={}", utf8_percent_encode(token, VALUE));
         }
         text.push('\n');
     }
@@ -195,14 +198,14 @@ mod tests {
         let odd = definition("udp.ff3e::1.5000.a%b", "odd", Origin::OnDemand);
         let list = [news, preview, odd].map(Arc::new);
         assert_eq!(
-            m3u(&list, "http://h:9525", Some("a+b")),
+            m3u(&list, "http://h:9525", Some("a+b-c")),
             "#EXTM3U\n\
              #EXTINF:-1 tvg-id=\"news\" tvg-chno=\"7\" group-title=\"Info '24'\" tvg-logo=\"https://logo.example/n.png\",News, HD\n\
-             http://h:9525/channels/news.ts?token=a%2Bb\n\
+             http://h:9525/channels/news.ts?token=a%2Bb-c\n\
              #EXTINF:-1 tvg-id=\"news.preview\",News small\n\
-             http://h:9525/channels/news/preview.ts?token=a%2Bb\n\
+             http://h:9525/channels/news/preview.ts?token=a%2Bb-c\n\
              #EXTINF:-1 tvg-id=\"udp.ff3e::1.5000.a%b\",odd\n\
-             http://h:9525/channels/udp.ff3e::1.5000.a%25b.ts?token=a%2Bb\n"
+             http://h:9525/channels/udp.ff3e::1.5000.a%25b.ts?token=a%2Bb-c\n"
         );
         assert_eq!(m3u(&[], "http://h", None), "#EXTM3U\n");
     }
