@@ -66,7 +66,7 @@ pub enum LoadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// And no last good copy of it is there.
-    #[error("channels file {file:?}: {}", lines(mistakes))]
+    #[error("channels file {file:?} is wrong{}", lines(mistakes))]
     File {
         file: PathBuf,
         mistakes: Vec<Mistake>,
@@ -195,6 +195,6 @@ impl Content {
 }
 
 fn lines(mistakes: &[Mistake]) -> String {
-    let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    texts.join("; ")
+    let line = |mistake: &Mistake| format!("\n  {mistake}");
+    mistakes.iter().map(line).collect()
 }

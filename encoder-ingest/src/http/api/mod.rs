@@ -27,6 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::control::Control;
+use describe::PREFIX;
 
 type Shared = axum::extract::State<Arc<Control>>;
 
@@ -59,13 +60,13 @@ fn described() -> OpenApiRouter<Arc<Control>> {
 
 async fn no_such_path(uri: Uri) -> Problem {
     let detail = format!(
-        "there is nothing at {}: /api/v1/openapi.json describes what there is",
+        "there is nothing at {PREFIX}{}: {PREFIX}/openapi.json describes what there is",
         uri.path()
     );
     Problem::new(StatusCode::NOT_FOUND, detail).reason("no_such_path")
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> Problem {
-    let detail = format!("{method} is not what {} takes", uri.path());
+    let detail = format!("{method} is not what {PREFIX}{} takes", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).reason("no_such_method")
 }

@@ -696,7 +696,7 @@ async fn the_description_is_of_all_that_is_there_and_no_more() {
     promised.sort();
     assert_eq!(sorted, promised);
     for line in described {
-        let line = line.replace(describe::PREFIX, "").replace("{id}", "none");
+        let line = line.replace(PREFIX, "").replace("{id}", "none");
         let response = api.raw(request_of(&line)).await;
         let allowed = response.headers().get(header::ALLOW).is_none();
         assert!(allowed, "{line} is described, but is not there");
