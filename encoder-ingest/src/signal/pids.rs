@@ -130,16 +130,14 @@ impl PidTable {
             .iter_mut()
             .filter(|state| state.next_header != 0)
         {
-            state.cc = (state.next_header.wrapping_sub(1) & 0xf) as u8;
-            state.next_header = 0;
+            state.look_closely();
         }
     }
 
     pub fn set_role(&mut self, pid: Pid, role: Role) {
         if let Some(state) = self.state(pid) {
             state.role = role;
-            // Tables must be looked at packet by packet.
-            state.next_header = 0;
+            state.look_closely();
         }
     }
 
@@ -197,6 +195,12 @@ impl PidState {
             packets: 0,
             packets_reported: 0,
         }
+    }
+
+    /// The next packet is not passed by [`PidTable::expected`].
+    fn look_closely(&mut self) {
+        self.cc = self.last_cc();
+        self.next_header = 0;
     }
 
     /// The counter of the last packet, also where the fast path moved on.

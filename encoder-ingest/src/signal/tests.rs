@@ -1,4 +1,7 @@
-#![expect(clippy::cast_possible_truncation, reason = "bytes of packets made up here")]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "bytes of packets made up here"
+)]
 
 use common::ts::crc::crc32;
 use proptest::prelude::*;
@@ -291,6 +294,19 @@ fn a_known_gap_explains_each_pid_once() {
     let more = [&after[0][..], &after[1], &after[4]].concat();
     late.scan(&more, before.len() as u64);
     assert_eq!(late.counts().missing_plain, 1);
+}
+
+#[test]
+fn joining_in_the_middle_is_no_loss() {
+    let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
+    let mut packets: Vec<u8> = (0..5)
+        .flat_map(|_| muxer.packet(VIDEO, false, &[], &[0x55; 184]))
+        .collect();
+    packets.extend(muxer.section(0, &pat(0, &[(1, PMT)])));
+    packets.extend(muxer.section(PMT, &pmt(1, 0, 0x1b, 0)));
+    packets.extend((0..5).flat_map(|_| muxer.packet(VIDEO, false, &[], &[0x55; 184])));
+    scan(&mut signal, &packets);
+    assert_eq!(signal.counts().continuity_errors, 0);
 }
 
 #[test]
