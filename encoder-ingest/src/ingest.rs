@@ -66,6 +66,7 @@ pub enum StartError {
 pub struct Ingest {
     plane: Plane,
     events: Arc<Events>,
+    address: SocketAddr,
     listener: Listener,
     /// What goes on beside requests: notices, files that are followed, channels on demand.
     followers: JoinSet<()>,
@@ -143,10 +144,17 @@ impl Ingest {
         Ok(Self {
             plane,
             events,
+            address,
             listener,
             followers,
             shutdown,
         })
+    }
+
+    /// Where it listens; with port 0 the kernel has chosen one.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Serves until the token says to stop, then stops in order.
@@ -157,6 +165,7 @@ impl Ingest {
             listener,
             mut followers,
             mut shutdown,
+            ..
         } = self;
         let serving = listener.run(shutdown.clone());
         let draining = async {
