@@ -16,8 +16,9 @@ endif
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
+# Started in the background a shell has it ignore SIGINT; Ctrl-C must work all the same.
 run: ## builds and starts test source, ingest and UI with a test card; Ctrl-C stops all
-	@scripts/run
+	@env --default-signal=INT scripts/run
 
 # Most of the end-to-end tests only wait; the heavy ones lock among themselves.
 E2E_THREADS ?= 6

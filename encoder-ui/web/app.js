@@ -90,8 +90,13 @@ function showChannel(at, channel) {
 
 function contentOf(status) {
   const streams = status.services.flatMap((service) => service.streams);
-  const words = streams.map((stream) => [stream.type, stream.detail, stream.language].filter(Boolean).join(" "));
+  const words = streams.map((stream) => [stream.type, stream.detail, languageOf(stream)].filter(Boolean).join(" "));
   return words.length === 0 ? "All is well." : words.join(", ");
+}
+
+// ISO 639-2: "und" is what is not determined.
+function languageOf(stream) {
+  return stream.language === "und" ? null : stream.language;
 }
 
 // Makes the children of `parent` those of `items`, in their order: one element of the template each.
