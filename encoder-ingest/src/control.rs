@@ -15,9 +15,9 @@ use common::api::event::{EventDraft, EventKind};
 use jiff::Timestamp;
 
 use crate::channels::change::Idle;
-use crate::channels::definition::{ChannelDefinition, ChannelId};
 use crate::channels::news::Author;
 use crate::channels::registry::{Registry, Runner};
+use crate::definition::{ChannelDefinition, ChannelId};
 use crate::events::Events;
 use crate::live::{LiveChannel, LiveViewer, ViewerId};
 use crate::plane::{Plane, PlaneOptions, WorkerStatus};

@@ -1,31 +1,37 @@
 //! encoder-ingest: input -> blocks -> history -> viewer, driven by a worker; everything else is
 //! control.
 //!
-//! In dependency order, a module uses only those above it. The data plane:
+//! The packet's way: the kernel writes datagrams into a block of the channel's history, RTP headers
+//! aside ([`relay::input`]). What is as foretold and in order stays where it is; the rest is put
+//! right or counted ([`relay::ingress`]). The signal analysis looks at every packet once and marks
+//! where decoding can begin ([`signal`]). Each viewer is a cursor into the history and a socket:
+//! one vectored write sends it what has gathered ([`relay::viewer`]). A worker does that for its
+//! channels about when a block's worth should have come ([`worker`], [`relay::pace`]).
+//!
+//! In dependency order, a module uses only those above it:
 //!
 //! - [`limits`]: every bound, by name
 //! - [`nics`]: which NIC is meant
-//! - [`events`]: the last thousand events
-//! - [`signal`]: what is in the TS: tables, continuity, random access points
-//! - [`channels`]: definitions, where they are kept, and the set in force
-//! - [`live`]: what data plane and control share of a channel and of a viewer
-//! - [`relay`]: input, blocks, history, viewer: the four files of a packet's life
-//! - [`door`]: what control says to a worker, and a worker to control
-//! - [`worker`]: the thread that owns channels
-//! - [`plane`]: control's only door to all of that
-//!
-//! And control:
-//!
-//! - [`config`]: flags, as typed and as meant
-//! - [`control`]: what a channel looks like when somebody asks
-//! - [`metrics`]: what Prometheus sees
+//! - [`definition`]: what a channel should be, valid by construction
+//! - [`live`]: what data plane and control share of a channel and a viewer
+//! - [`signal`]: what the TS itself says (pure)
+//! - [`relay`]: the life of a packet
+//! - [`door`]: what workers are told, and what they answer
+//! - [`worker`]: the threads that own channels
+//! - [`plane`]: control's hold on the data plane
+//! - [`events`]: what happened, for those who ask
+//! - [`channels`]: definitions, where they are kept, and the one way to change them
+//! - [`config`]: flags as typed, and as meant
+//! - [`control`]: what the API's handlers share
+//! - [`metrics`]: every metric, declared once
 //! - [`http`]: the one port
-//! - [`ingest`]: starts and stops all of it, in order, in one place
+//! - [`ingest`]: starts and stops all of it, in order
 
 pub mod channels;
 pub mod config;
 pub mod control;
-mod door;
+pub mod definition;
+pub(crate) mod door;
 pub mod events;
 pub mod http;
 pub mod ingest;
@@ -36,4 +42,4 @@ pub mod nics;
 pub mod plane;
 pub mod relay;
 pub mod signal;
-mod worker;
+pub(crate) mod worker;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use arc_swap::ArcSwap;
 use common::api::channel::{ChannelStatus, Service};
 
-use crate::channels::definition::{ChannelDefinition, ChannelId};
+use crate::definition::{ChannelDefinition, ChannelId};
 
 /// A channel that runs.
 #[derive(Debug)]

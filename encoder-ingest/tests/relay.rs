@@ -9,7 +9,7 @@ use common::api::channel::{Origin, SlowViewer, State};
 use common::group::{ChannelUrl, MulticastGroup, Scheme};
 use common::net::send::{MulticastSender, SendOptions};
 use common::rtp::plain_header;
-use encoder_ingest::channels::definition::{ChannelDefinition, ChannelId, InputDefinition};
+use encoder_ingest::definition::{ChannelDefinition, ChannelId, InputDefinition};
 use encoder_ingest::plane::{NewViewer, Notice, Plane, PlaneOptions, Start};
 use tokio::sync::mpsc::Receiver;
 

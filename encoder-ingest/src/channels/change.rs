@@ -1,8 +1,8 @@
 //! What hinders a channel from running, and an operator from changing it. Pure.
 
-use super::definition::{ChannelDefinition, ChannelId};
 use super::load::InForce;
 use super::store::StoreError;
+use crate::definition::{ChannelDefinition, ChannelId};
 
 /// Why a channel that is in force does not run on this ingest. The text is for operators.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

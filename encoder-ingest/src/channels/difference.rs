@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::definition::{ChannelDefinition, ChannelId};
+use crate::definition::{ChannelDefinition, ChannelId};
 
 /// Channels by id.
 pub type ChannelSet = BTreeMap<ChannelId, Arc<ChannelDefinition>>;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use common::api::channel::{Origin, Scrambled, SlowViewer};
 use common::document::{self, Cursor, Fields, Mistake, MistakeCode, Mistakes, Syntax};
 
-use super::definition::{ChannelDefinition, ChannelId, InputDefinition};
 use super::difference::ChannelSet;
 use super::profile::{self, BUILT_IN, Profile, ProfileName};
+use crate::definition::{ChannelDefinition, ChannelId, InputDefinition};
 use crate::limits::{
     CHANNEL_INGESTS_MAX, CHANNEL_INPUTS_MAX, CHANNEL_LABELS_MAX, CHANNEL_NUMBER_MAX,
     CHANNEL_RENDITIONS_MAX, HOST_NAME_BYTES_MAX, LABEL_CHARACTERS_MAX, NAME_CHARACTERS_MAX,

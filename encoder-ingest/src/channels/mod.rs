@@ -1,8 +1,7 @@
-//! Channels as operators see them: definitions, where they are kept, and what runs for them.
+//! Channels as operators see them: their definitions, where they are kept, and what runs for them.
 //!
 //! In dependency order:
 //!
-//! - [`definition`]: what a channel should be, valid by construction
 //! - [`profile`]: what renditions are made like
 //! - [`difference`]: what changes from one set of channels to another
 //! - [`file`]: a channels file or an API body into definitions, with every mistake
@@ -14,7 +13,6 @@
 //! - [`watch`]: the channels file, looked at for as long as the process lives
 
 pub mod change;
-pub mod definition;
 pub mod difference;
 pub mod file;
 pub mod load;

@@ -6,8 +6,8 @@ use common::api::event::{EventDraft, EventKind};
 use common::document::Mistake;
 use serde_json::{Value, json};
 
-use super::definition::ChannelId;
 use super::difference::Difference;
+use crate::definition::ChannelId;
 
 /// Who makes a change; nobody: the channels file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

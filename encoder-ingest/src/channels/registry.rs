@@ -17,12 +17,12 @@ use common::api::event::EventDraft;
 use common::document::{Mistake, MistakeCode};
 
 use super::change::{ChangeError, Guard, Idle, changeable};
-use super::definition::{ChannelDefinition, ChannelId};
 use super::difference::{ChannelSet, Difference};
 use super::file::{self, ChannelsFile, Context, Known, Profiles};
 use super::load::{Content, FileState, InForce, Loaded, declared_in};
 use super::news::{self, Author};
 use super::store::{Store, StoreError};
+use crate::definition::{ChannelDefinition, ChannelId};
 use crate::events::Events;
 
 /// What the registry makes run. The data plane is the one; tests have another.

@@ -98,9 +98,9 @@ fn look(registry: &Registry, looks: &mut Looks, at_once: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channels::definition::{ChannelDefinition, ChannelId};
     use crate::channels::load::{Loaded, RegistryOptions};
     use crate::channels::registry::Runner;
+    use crate::definition::{ChannelDefinition, ChannelId};
     use crate::events::{Events, Reader};
     use common::api::event::EventKind;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use common::api::channel::{Lost, Repaired};
 
-use crate::channels::definition::ChannelId;
+use crate::definition::ChannelId;
 use crate::live::LiveChannel;
 
 /// What the counters were when they were reset, for the channels that they were reset of: no more

@@ -16,8 +16,8 @@ use common::net::interfaces::{Link, links};
 use common::shutdown::Shutdown;
 use ipnet::IpNet;
 
-use crate::channels::definition::{ChannelDefinition, ChannelId, InputDefinition};
 use crate::channels::registry::Registry;
+use crate::definition::{ChannelDefinition, ChannelId, InputDefinition};
 use crate::events::Events;
 use crate::http::Refused;
 use crate::http::request::GroupRequest;

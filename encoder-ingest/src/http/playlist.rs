@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use common::api::channel::Origin;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::channels::definition::ChannelDefinition;
+use crate::definition::ChannelDefinition;
 use crate::http::request::Query;
 use crate::http::watch::WatchAccess;
 use crate::http::{Local, Peer, Refused};
@@ -164,7 +164,7 @@ fn attribute(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channels::definition::ChannelId;
+    use crate::definition::ChannelId;
     use common::api::channel::SlowViewer;
 
     fn definition(id: &str, name: &str, origin: Origin) -> ChannelDefinition {

@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode, Uri, header};
 use common::group::MulticastGroup;
 use percent_encoding::percent_decode_str;
 
-use crate::channels::definition::ChannelId;
+use crate::definition::ChannelId;
 use crate::http::Refused;
 use crate::limits::BACKLOG_MAX;
 use crate::metrics::Refusal;

@@ -12,7 +12,7 @@ use common::tokens::{Role, TokenFile};
 use ipnet::IpNet;
 use tokio::net::TcpStream;
 
-use crate::channels::definition::ChannelId;
+use crate::definition::ChannelId;
 use crate::http::head::RequestHead;
 use crate::http::on_demand::OnDemand;
 use crate::http::request::{Query, Wanted, WatchRequest};

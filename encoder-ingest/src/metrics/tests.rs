@@ -4,7 +4,7 @@ use arc_swap::ArcSwap;
 use common::api::channel::{ChannelStatus, Lost, Origin, Reason, Received, Repaired, SlowViewer};
 
 use super::*;
-use crate::channels::definition::{ChannelDefinition, ChannelId};
+use crate::definition::{ChannelDefinition, ChannelId};
 
 fn channel(id: &str) -> Arc<LiveChannel> {
     let id: ChannelId = id.parse().expect("id");

@@ -9,7 +9,7 @@ use common::group::MulticastGroup;
 use common::net::interfaces::Link;
 use common::net::receive::{MulticastReceiver, ReceiveError};
 
-use crate::channels::definition::{ChannelDefinition, InputDefinition};
+use crate::definition::{ChannelDefinition, InputDefinition};
 use crate::limits::{REJOIN_WAIT_FIRST, REJOIN_WAIT_MAX};
 use crate::nics::{InterfaceSelector, resolve};
 

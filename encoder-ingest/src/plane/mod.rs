@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 use common::api::channel::{ChannelStatus, Lost, Reason, Received, Repaired, State};
 use tokio::sync::mpsc;
 
-use crate::channels::definition::{ChannelDefinition, ChannelId};
+use crate::definition::{ChannelDefinition, ChannelId};
 use crate::door::Command;
 use crate::limits::{
     COMMAND_QUEUE_DEPTH, DELAY_BUCKETS_SECONDS, NOTICE_QUEUE_DEPTH, REPLY_QUEUE_DEPTH,

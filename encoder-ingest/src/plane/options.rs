@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::api::event::EventDraft;
 
-use crate::channels::definition::ChannelId;
+use crate::definition::ChannelId;
 use crate::live::{LiveChannel, LiveViewer, ViewerEnd};
 use crate::nics::InterfaceSelector;
 use crate::relay::channel::Timing;

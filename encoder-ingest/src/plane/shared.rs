@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::keeper::Wish;
 use super::options::{PlaneOptions, WorkerStatus};
-use crate::channels::definition::ChannelId;
+use crate::definition::ChannelId;
 use crate::door::Command;
 use crate::live::{LiveChannel, LiveViewer, ViewerId};
 use crate::relay::channel::ChannelKey;

@@ -19,10 +19,10 @@ use super::request::{
     revision,
 };
 use crate::channels::change::{ChangeError, Idle};
-use crate::channels::definition::{ChannelDefinition, ChannelId};
 use crate::channels::difference::DifferenceDocument;
 use crate::channels::file;
 use crate::control::Control;
+use crate::definition::{ChannelDefinition, ChannelId};
 use crate::limits::CHANNEL_BODY_BYTES_MAX;
 
 /// All channels in order of their ids.

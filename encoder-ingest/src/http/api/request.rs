@@ -14,9 +14,9 @@ use common::document::Mistake;
 use common::problem::Problem;
 
 use crate::channels::change::ChangeError;
-use crate::channels::definition::{ChannelDefinition, ChannelId};
 use crate::channels::news::Author;
 use crate::channels::store::StoreError;
+use crate::definition::{ChannelDefinition, ChannelId};
 use crate::http::auth::Actor;
 
 /// Seconds after which one who found the ingest full may ask again.

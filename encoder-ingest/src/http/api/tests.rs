@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use tower_service::Service;
 
 use super::*;
-use crate::channels::definition::{ChannelDefinition, ChannelId};
 use crate::channels::load::{Loaded, RegistryOptions};
 use crate::channels::registry::{Registry, Runner};
 use crate::control::{ControlOptions, DataPlane};
+use crate::definition::{ChannelDefinition, ChannelId};
 use crate::events::Events;
 use crate::http::auth::Actor;
 use crate::limits::CHANNEL_BODY_BYTES_MAX;
