@@ -135,8 +135,6 @@ async fn each_kind_of_request_goes_its_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_place_comes_back() {
     let running = start("--max-connections 4 --on-demand 239.0.0.0/8");
-    let viewers =
-        |count: usize| format!("viewers{{channel=\"udp.239.255.77.77.5077.lo\"}} {count}\n");
     for _ in 0..10 {
         // Two viewers, who will go before there is data, and clients within their heads.
         let watching = [running.watch(1).await, running.watch(2).await];
