@@ -4,7 +4,7 @@
 //!
 //! - [`profile`]: what renditions are made like
 //! - [`difference`]: what changes from one set of channels to another
-//! - [`file`]: a channels file or an API body into definitions, with every mistake
+//! - [`mod@file`]: a channels file or an API body into definitions, with every mistake
 //! - [`store`]: operator channels and the last good channels file, on disk
 //! - [`load`]: what there is at the start
 //! - [`change`]: what hinders a channel from running, and an operator from changing it
