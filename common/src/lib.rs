@@ -32,14 +32,17 @@ pub mod telemetry;
 pub mod tokens;
 pub mod ts;
 
-/// An error and what caused it, in one line.
+/// An error and what caused it, in one line. A cause that is told already is not repeated.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let told = error.to_string();
+        if !text.contains(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
         cause = error.source();
     }
     text

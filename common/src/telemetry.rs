@@ -43,7 +43,9 @@ pub enum LogError {
     #[error("RUST_LOG is not understood: {0}")]
     Filter(#[from] tracing_subscriber::filter::FromEnvError),
     #[error("cannot write log files in {dir:?}")]
-    Dir { dir: PathBuf, source: InitError },
+    Files { dir: PathBuf, source: InitError },
+    #[error("cannot make the folder for log files {dir:?}")]
+    Dir { dir: PathBuf, source: io::Error },
     #[error("the log is set up already")]
     Twice(#[from] TryInitError),
 }
@@ -80,13 +82,18 @@ impl Log {
 }
 
 fn files(program: &str, dir: &PathBuf) -> Result<RollingFileAppender, LogError> {
+    // The appender would complain on stderr of a folder that is not there yet.
+    std::fs::create_dir_all(dir).map_err(|source| LogError::Dir {
+        dir: dir.clone(),
+        source,
+    })?;
     RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(program)
         .filename_suffix("log")
         .max_log_files(FILES_MAX)
         .build(dir)
-        .map_err(|source| LogError::Dir {
+        .map_err(|source| LogError::Files {
             dir: dir.clone(),
             source,
         })
