@@ -5,6 +5,7 @@
 
 mod replay;
 mod survey;
+mod tighten;
 
 pub use replay::FileLoop;
 
@@ -74,8 +75,8 @@ impl TsFile {
     /// # Errors
     /// When they can't be looped.
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, FileError> {
-        let packets = packets_of(path, bytes)?;
-        let survey = Survey::of(path, &packets)?;
+        let mut packets = packets_of(path, bytes)?;
+        let survey = Survey::of(path, &mut packets)?;
         Ok(Self {
             path: path.to_owned(),
             packets,

@@ -110,6 +110,7 @@ impl FileLoop {
         let end = Mark {
             packet: self.file.packets.len() + survey.padding,
             ticks: survey.loop_ticks,
+            advance: 0,
         };
         (
             from,
@@ -143,7 +144,10 @@ impl FileLoop {
         self.count(view, packet);
         let shift = self.start();
         if let Some(Pcr(pcr)) = view.pcr() {
-            packet[6..12].copy_from_slice(&pcr_bytes(pcr + shift + self.proof_shift()));
+            // Less than a loop, which is less than the wrap.
+            let advance = self.span().0.advance;
+            let pcr = pcr + Pcr::WRAP + shift + self.proof_shift() - advance;
+            packet[6..12].copy_from_slice(&pcr_bytes(pcr));
         }
         for at in time_places(view).into_iter().flatten() {
             let time = (read_time(&bytes[at..at + 5]) + shift / 300) % PTS_WRAP;

@@ -7,6 +7,7 @@ use std::path::Path;
 use common::ts::packet::{Pcr, Pid, TsPacket};
 
 use super::FileError;
+use super::tighten::tighten;
 use crate::proof;
 use crate::psi::{self, PacketBytes};
 
@@ -22,6 +23,8 @@ const PADDING_TICKS_MAX: u64 = 3 * Pcr::TICKS_PER_SECOND;
 pub(super) struct Mark {
     pub(super) packet: usize,
     pub(super) ticks: u64,
+    /// How much earlier it leaves than its PCR says.
+    pub(super) advance: u64,
 }
 
 #[derive(Debug)]
@@ -38,15 +41,19 @@ pub(super) struct Survey {
     pub(super) room_for_proof: bool,
 }
 
-/// Decoding times of one elementary stream.
+/// Decoding times of one elementary stream of pictures or sound.
 struct Times {
+    video: bool,
     first: u64,
     last: u64,
+    /// PES packets, and the TS packets of all but the last of them, and of the last.
     count: u64,
+    packets: u64,
+    packets_last: u64,
 }
 
 impl Survey {
-    pub(super) fn of(path: &Path, packets: &[PacketBytes]) -> Result<Self, FileError> {
+    pub(super) fn of(path: &Path, packets: &mut Vec<PacketBytes>) -> Result<Self, FileError> {
         let views: Vec<TsPacket<'_>> = packets
             .iter()
             .filter_map(|bytes| TsPacket::new(bytes))
@@ -64,11 +71,15 @@ impl Survey {
             })
             .or(first_with_pcr)
             .ok_or_else(|| FileError::NoClock(path.to_owned()))?;
-        let (marks, first_pcr) = time_line(path, &views, pcr_pid)?;
-        let (packets_all, bytes_ticks) = marks
-            .last()
-            .map_or((0, 0), |mark| (mark.packet as u64, mark.ticks));
-        let missing = media_ticks(&views).saturating_sub(bytes_ticks);
+        let (mut marks, first_pcr) = time_line(path, &views, pcr_pid)?;
+        let media_ticks = media_ticks(&views);
+        let end = |marks: &[Mark]| marks.last().map_or(0, |mark| mark.ticks);
+        let excess = end(&marks).saturating_sub(media_ticks);
+        if media_ticks > 0 && excess <= PADDING_TICKS_MAX {
+            tighten(packets, &mut marks, excess);
+        }
+        let (packets_all, bytes_ticks) = (packets.len() as u64, end(&marks));
+        let missing = media_ticks.saturating_sub(bytes_ticks);
         let missing = if missing > PADDING_TICKS_MAX {
             0
         } else {
@@ -122,6 +133,7 @@ fn time_line(
         marks.push(Mark {
             packet: index,
             ticks,
+            advance: 0,
         });
         last = Some(pcr);
     }
@@ -144,12 +156,14 @@ fn time_line(
             Mark {
                 packet: 0,
                 ticks: 0,
+                advance: 0,
             },
         );
     }
     marks.push(Mark {
         packet: packets.len(),
         ticks: before + ticks + after,
+        advance: 0,
     });
     Ok((
         marks,
@@ -197,36 +211,67 @@ fn programs(packets: &[PacketBytes]) -> (Vec<Pid>, Option<Pid>, bool) {
 fn media_ticks(packets: &[TsPacket<'_>]) -> u64 {
     let mut streams: BTreeMap<Pid, Times> = BTreeMap::new();
     for packet in packets {
-        let Some((_, time)) = decoding_time(*packet) else {
+        let begins = is_media(*packet).then(|| decoding_time(*packet)).flatten();
+        let Some(time) = begins else {
+            if let Some(times) = streams.get_mut(&packet.pid()) {
+                times.packets_last += u64::from(packet.has_payload());
+            }
             continue;
         };
-        let times = streams.entry(packet.pid()).or_insert(Times {
-            first: time,
-            last: time,
-            count: 0,
-        });
+        let times = streams
+            .entry(packet.pid())
+            .or_insert_with(|| Times::new(*packet, time));
         // Pictures out of order never lie far apart; what seems to is behind, not ahead.
         if (time + PTS_WRAP - times.last) % PTS_WRAP < PTS_WRAP / 2 {
             times.last = time;
         }
         times.count += 1;
+        times.packets += times.packets_last;
+        times.packets_last = 1;
     }
-    let lasts = |times: &Times| {
-        let span = (times.last + PTS_WRAP - times.first) % PTS_WRAP;
-        if times.count < 2 {
-            0
-        } else {
-            span + span / (times.count - 1)
-        }
-    };
-    streams.values().map(lasts).max().unwrap_or(0) * TICKS_PER_90KHZ
+    let longest = streams.values().map(Times::lasts).max().unwrap_or(0);
+    longest * TICKS_PER_90KHZ
 }
 
-/// Where a PES header's last time stamp (DTS, else PTS) stands in the packet, and its value.
-fn decoding_time(packet: TsPacket<'_>) -> Option<(usize, u64)> {
+impl Times {
+    fn new(packet: TsPacket<'_>, time: u64) -> Self {
+        Self {
+            video: packet.payload().get(3).is_some_and(|id| id & 0xf0 == 0xe0),
+            first: time,
+            last: time,
+            count: 0,
+            packets: 0,
+            packets_last: 0,
+        }
+    }
+
+    /// Pictures follow evenly, one in each PES packet; of sound there are some frames in one, and
+    /// the last is as long as its share of the packets.
+    fn lasts(&self) -> u64 {
+        let span = (self.last + PTS_WRAP - self.first) % PTS_WRAP;
+        let last = match self.count {
+            0 | 1 => 0,
+            count if self.video => span / (count - 1),
+            _ => span * self.packets_last / self.packets.max(1),
+        };
+        span + last
+    }
+}
+
+/// A PES packet of video, MPEG audio or private stream 1 (AC-3 and the like) begins here
+/// (ISO/IEC 13818-1, table 2-22).
+fn is_media(packet: TsPacket<'_>) -> bool {
+    packet
+        .payload()
+        .get(3)
+        .is_some_and(|id| matches!(id, 0xbd | 0xc0..=0xef))
+}
+
+/// The DTS, or else the PTS, of the PES packet that begins in `packet`.
+fn decoding_time(packet: TsPacket<'_>) -> Option<u64> {
     let places = time_places(packet);
     let at = places[1].or(places[0])?;
-    Some((at, read_time(&packet.bytes()[at..at + 5])))
+    Some(read_time(&packet.bytes()[at..at + 5]))
 }
 
 /// Places of PTS and DTS in a packet that begins a PES packet (ISO/IEC 13818-1, 2.4.3.6).
