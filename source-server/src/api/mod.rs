@@ -192,3 +192,6 @@ fn refused(error: &CreateError) -> Problem {
         CreateError::File(_) => of_key("/file"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -327,3 +327,6 @@ pub(crate) fn bits(mbps: f64) -> u64 {
 fn ticks(seconds: f64) -> u64 {
     (seconds * 27e6).round() as u64
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,13 +47,13 @@ enum Command {
 struct Turns {
     commands: Receiver<Command>,
     count: Arc<AtomicUsize>,
-    streams: Vec<Stream>,
+    streams: Vec<Scheduled>,
     /// Where datagrams are built, for one run at a time.
     room: Vec<u8>,
     begin: Instant,
 }
 
-struct Stream {
+struct Scheduled {
     outgoing: Outgoing,
     due_ns: u64,
 }
@@ -163,7 +163,7 @@ impl Turns {
                 counters,
             } => {
                 let outgoing = Outgoing::new(definition, material, order, counters, now_ns);
-                self.streams.push(Stream {
+                self.streams.push(Scheduled {
                     outgoing,
                     due_ns: 0,
                 });
