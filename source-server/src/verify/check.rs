@@ -44,6 +44,9 @@ pub struct Findings {
 /// Reads one body.
 #[derive(Debug)]
 pub struct Checker {
+    /// When the viewer began. What was sent before is backlog, and its age is no delay.
+    begin_ns: u64,
+    backlog_ns: Option<u64>,
     findings: Findings,
     delays: Delays,
     /// The begin of a packet whose rest is still to come.
@@ -108,9 +111,23 @@ impl Findings {
     }
 }
 
-impl Default for Checker {
-    fn default() -> Self {
+/// What a body was found to be.
+#[derive(Debug)]
+pub struct Checked {
+    pub findings: Findings,
+    /// Of datagrams that were sent after the viewer began.
+    pub delays: Delays,
+    /// How long before the viewer began the first datagram was sent; none came, none.
+    pub backlog_ns: Option<u64>,
+}
+
+impl Checker {
+    /// For a viewer that began at `begin_ns` since 1970.
+    #[must_use]
+    pub fn new(begin_ns: u64) -> Self {
         Self {
+            begin_ns,
+            backlog_ns: None,
             findings: Findings::default(),
             delays: Delays::default(),
             cut: Vec::with_capacity(PACKET_BYTES),
@@ -119,9 +136,7 @@ impl Default for Checker {
             sequences: Sequences::default(),
         }
     }
-}
 
-impl Checker {
     /// The next bytes of the body, read at `now_ns` since 1970.
     pub fn read(&mut self, mut bytes: &[u8], now_ns: u64) {
         self.findings.bytes += bytes.len() as u64;
@@ -143,7 +158,7 @@ impl Checker {
 
     /// The body has ended, or reading stops.
     #[must_use]
-    pub fn finish(mut self) -> (Findings, Delays) {
+    pub fn finish(mut self) -> Checked {
         if let Some(group) = self.group.take() {
             if group.seen < group.proof.packets {
                 self.findings.tail_packets += u64::from(group.seen) + 1;
@@ -151,7 +166,11 @@ impl Checker {
                 self.judge(group);
             }
         }
-        (self.findings, self.delays)
+        Checked {
+            findings: self.findings,
+            delays: self.delays,
+            backlog_ns: self.backlog_ns,
+        }
     }
 
     fn packet(&mut self, packet: &PacketBytes, now_ns: u64) {
@@ -188,7 +207,11 @@ impl Checker {
         if let Some(group) = self.group.replace(next) {
             self.judge(group);
         }
-        self.delays.add(now_ns.saturating_sub(proof.sent_ns));
+        self.backlog_ns
+            .get_or_insert(self.begin_ns.saturating_sub(proof.sent_ns));
+        if proof.sent_ns >= self.begin_ns {
+            self.delays.add(now_ns.saturating_sub(proof.sent_ns));
+        }
     }
 
     /// A datagram of which nothing more comes.

@@ -13,7 +13,7 @@ mod report;
 mod url;
 mod viewer;
 
-pub use check::{Checker, Findings};
+pub use check::{Checked, Checker, Findings};
 pub use delay::{Delays, Percentiles};
 pub use report::Report;
 pub use url::{HttpUrl, UrlError};

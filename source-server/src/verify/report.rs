@@ -23,6 +23,7 @@ pub struct Report {
     findings: Findings,
     delays: Delays,
     first_byte: Delays,
+    backlog: Delays,
     pause_max: Duration,
     /// Bytes over time, of all viewers.
     bits_per_second: f64,
@@ -51,6 +52,7 @@ struct Document<'a> {
     pause_max_ms: f64,
     delay_ms: Option<Percentiles>,
     first_byte_ms: Option<Percentiles>,
+    backlog_ms: Option<Percentiles>,
 }
 
 impl Report {
@@ -62,6 +64,7 @@ impl Report {
             findings: Findings::default(),
             delays: Delays::default(),
             first_byte: Delays::default(),
+            backlog: Delays::default(),
             pause_max: Duration::ZERO,
             bits_per_second: 0.0,
         }
@@ -74,9 +77,13 @@ impl Report {
         }
         self.findings.add(&outcome.findings);
         self.delays.merge(&outcome.delays);
-        if let Some(first) = outcome.first_byte {
-            self.first_byte
-                .add(u64::try_from(first.as_nanos()).unwrap_or(u64::MAX));
+        for (all, one) in [
+            (&mut self.first_byte, outcome.first_byte),
+            (&mut self.backlog, outcome.backlog),
+        ] {
+            if let Some(one) = one {
+                all.add(u64::try_from(one.as_nanos()).unwrap_or(u64::MAX));
+            }
         }
         self.pause_max = self.pause_max.max(outcome.pause_max);
         let seconds = outcome.watched.as_secs_f64();
@@ -123,6 +130,7 @@ impl Report {
             pause_max_ms: self.pause_max.as_secs_f64() * 1000.0,
             delay_ms: self.delays.percentiles(),
             first_byte_ms: self.first_byte.percentiles(),
+            backlog_ms: self.backlog.percentiles(),
         })
     }
 }
@@ -165,6 +173,7 @@ impl fmt::Display for Report {
         for (name, percentiles) in [
             ("delay", self.delays.percentiles()),
             ("first byte", self.first_byte.percentiles()),
+            ("backlog", self.backlog.percentiles()),
         ] {
             if let Some(Percentiles { p50, p90, p99, max }) = percentiles {
                 writeln!(

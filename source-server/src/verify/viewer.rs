@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::check::{Checker, Findings};
+use super::check::{Checked, Checker, Findings};
 use super::delay::Delays;
 use super::{HttpUrl, VerifyOptions};
 use crate::limits::HEAD_BYTES_MAX;
@@ -30,6 +30,7 @@ pub(super) struct Outcome {
     pub(super) failure: Option<String>,
     pub(super) findings: Findings,
     pub(super) delays: Delays,
+    pub(super) backlog: Option<Duration>,
     /// From the begin of connecting.
     pub(super) first_byte: Option<Duration>,
     /// From the first byte to the last.
@@ -64,6 +65,7 @@ struct Body {
 
 pub(super) async fn watch(options: &VerifyOptions) -> Outcome {
     let begin = Instant::now();
+    let begin_ns = wall_clock_ns();
     let until = options.duration.map(|duration| begin + duration);
     let opened = timeout(ANSWER_WITHIN, open(options)).await;
     let (socket, rest) = match opened {
@@ -74,7 +76,7 @@ pub(super) async fn watch(options: &VerifyOptions) -> Outcome {
         }
     };
     let mut body = Body {
-        checker: Checker::default(),
+        checker: Checker::new(begin_ns),
         begin,
         first: None,
         last: Instant::now(),
@@ -220,15 +222,15 @@ impl Body {
         }
         self.first.get_or_insert(now);
         self.last = now;
-        let wall = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        self.checker
-            .read(bytes, u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX));
+        self.checker.read(bytes, wall_clock_ns());
     }
 
     fn finish(self, failure: Option<String>) -> Outcome {
-        let (findings, delays) = self.checker.finish();
+        let Checked {
+            findings,
+            delays,
+            backlog_ns,
+        } = self.checker.finish();
         let nothing = (findings.datagrams == 0).then(|| match findings.packets {
             0 => "no data came".to_owned(),
             packets => format!("{packets} packets came, but no whole datagram with a proof: was it sent with --proof?"),
@@ -243,6 +245,14 @@ impl Body {
                 .max(self.first.map_or(Duration::ZERO, |_| self.last.elapsed())),
             findings,
             delays,
+            backlog: backlog_ns.map(Duration::from_nanos),
         }
     }
+}
+
+fn wall_clock_ns() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

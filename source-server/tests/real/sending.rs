@@ -218,9 +218,9 @@ fn altered_packets_are_proven_and_damaged_ones_are_not() {
         definition("a", "udp://239.255.82.1:5082"),
         r#"{"cc_break": {"every": 5}, "scrambled": {}, "pcr_jump": {"ms": 700}, "pat_gap": {"ms": 1000}}"#,
     );
-    let mut checker = Checker::default();
+    let mut checker = Checker::new(0);
     (0..200).for_each(|_| checker.read(&receiver.next().0, 0));
-    let (findings, _) = checker.finish();
+    let findings = checker.finish().findings;
     assert!(
         !findings.failed() && findings.datagrams == 200,
         "{findings:?}"
@@ -231,9 +231,9 @@ fn altered_packets_are_proven_and_damaged_ones_are_not() {
             faults(br#"{"corrupt_sync": {"every": 4}}"#).expect("faults"),
         )
         .expect("stream");
-    let mut checker = Checker::default();
+    let mut checker = Checker::new(0);
     (0..400).for_each(|_| checker.read(&receiver.next().0, 0));
-    let (findings, _) = checker.finish();
+    let findings = checker.finish().findings;
     assert!(findings.damaged > 50, "{findings:?}");
     streams.stop();
 }

@@ -37,17 +37,19 @@ fn datagrams(id: &str, count: usize) -> Vec<Vec<u8>> {
 }
 
 fn check(body: &[u8]) -> Findings {
-    let mut checker = Checker::default();
+    let mut checker = Checker::new(0);
     checker.read(body, NOW_NS);
-    checker.finish().0
+    checker.finish().findings
 }
 
 #[test]
 fn what_came_whole_is_counted_and_its_delay_measured() {
     let body = datagrams("a", 100).concat();
-    let mut checker = Checker::default();
+    let mut checker = Checker::new(0);
     checker.read(&body, NOW_NS);
-    let (findings, delays) = checker.finish();
+    let Checked {
+        findings, delays, ..
+    } = checker.finish();
     assert!(!findings.failed(), "{findings:?}");
     assert_eq!(
         (findings.datagrams, findings.packets, findings.bytes),
@@ -57,6 +59,18 @@ fn what_came_whole_is_counted_and_its_delay_measured() {
         delays.percentiles().expect("delays").max.to_bits(),
         3.0_f64.to_bits()
     );
+}
+
+#[test]
+fn what_was_sent_before_the_viewer_began_is_backlog_and_no_delay() {
+    let body = datagrams("a", 10).concat();
+    let mut checker = Checker::new(3_500_000);
+    checker.read(&body, NOW_NS);
+    let checked = checker.finish();
+    assert_eq!(checked.backlog_ns, Some(1_500_000));
+    assert_eq!(checked.delays.percentiles(), None);
+    assert_eq!(checked.findings.datagrams, 10);
+    assert_eq!(Checker::new(0).finish().backlog_ns, None);
 }
 
 #[test]
@@ -140,7 +154,7 @@ proptest! {
     #[test]
     fn however_the_body_is_cut_it_is_read_alike(cuts in proptest::collection::vec(1_usize..3000, 1..60)) {
         let body = datagrams("a", 30).concat();
-        let mut checker = Checker::default();
+        let mut checker = Checker::new(0);
         let mut rest = &body[..];
         for cut in cuts {
             let (now, after) = rest.split_at(cut.min(rest.len()));
@@ -148,6 +162,6 @@ proptest! {
             rest = after;
         }
         checker.read(rest, NOW_NS);
-        prop_assert_eq!(checker.finish().0, check(&body));
+        prop_assert_eq!(checker.finish().findings, check(&body));
     }
 }
