@@ -1,7 +1,7 @@
 //! The threads that own streams, and the handle to them.
 //!
 //! - [`counters`]: what a stream tells about itself while it runs
-//! - [`line`]: its socket, opened anew when the NIC comes back
+//! - [`mod@line`]: its socket, opened anew when the NIC comes back
 //! - [`outgoing`]: one stream: what is due is made, broken and sent
 //! - [`lane`]: a thread with the streams that it owns
 //!
