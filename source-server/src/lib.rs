@@ -21,6 +21,8 @@
 //! - [`verify`]: reads a relay back and judges it by the proofs
 //! - [`config`]: the flags
 //! - [`server`]: starts and stops all that sends
+//!
+//! [`file`]: mod@file
 
 pub mod api;
 pub mod config;
