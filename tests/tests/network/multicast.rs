@@ -44,7 +44,7 @@ fn any_source_multicast_is_relayed_as_it_was_sent() {
         serde_json::json!({"network": 0, "kernel": 0, "upstream": 0, "unattributed": 0})
     );
     let service = &status["services"][0];
-    assert_eq!(service["name"], "Test 0001", "{status}");
+    assert_eq!(service["service_id"], 1, "{status}");
     assert_eq!(service["streams"][0]["type"], "h264", "{status}");
 }
 

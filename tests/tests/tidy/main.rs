@@ -3,6 +3,7 @@
 mod code;
 mod documents;
 mod layers;
+mod purity;
 mod size;
 
 /// Fails with all findings at once, one a line.
