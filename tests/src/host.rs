@@ -117,13 +117,14 @@ impl Host {
         words
     }
 
-    /// Loads an nftables ruleset here.
-    pub fn nft(&self, ruleset: &str) {
-        run(
-            "ip",
-            &["netns", "exec", &self.namespace, "nft", "-f", "-"],
-            ruleset,
+    /// Drops every `nth` multicast datagram that arrives here, unseen by its receiver.
+    pub fn drop_multicast(&self, nth: u32) {
+        let rule = format!("ip daddr 239.0.0.0/8 numgen inc mod {nth} 0 counter drop");
+        let ruleset = format!(
+            "table ip e2e {{\n chain in {{\n type filter hook input priority 0;\n {rule}\n }}\n}}\n"
         );
+        let command = ["netns", "exec", &self.namespace, "nft", "-f", "-"];
+        run("ip", &command, &ruleset);
     }
 
     /// Sets a `net.*` sysctl here, by its path below /proc/sys.

@@ -70,7 +70,8 @@ fn relayed_whole(channels: u16, mbps: u32) {
     for channel in 1..=channels {
         let id = format!("c{channel}");
         let channel = [("channel", id.as_str())];
-        assert_eq!(ingest.metric("lost_total", &channel), 0.0);
+        let shown = ingest.channel(&id);
+        assert_eq!(ingest.metric("lost_total", &channel), 0.0, "{shown}");
         assert_eq!(ingest.metric("viewer_skipped_bytes_total", &channel), 0.0);
         assert_eq!(ingest.metric("malformed_datagrams_total", &channel), 0.0);
     }
@@ -97,10 +98,7 @@ fn a_lossy_source_is_found_by_verify() {
     let scene = Scene::new();
     let arguments = "--channels 1 --group 239.255.0.1 --port 5000 --mbps 8 --proof";
     let _source = source::start(&scene.source, Profile::Release, "eth0", arguments);
-    scene.node.nft(
-        "table ip e2e { chain in { type filter hook input priority 0;
-         ip daddr 239.0.0.0/8 numgen inc mod 500 < 1 counter drop; } }",
-    );
+    scene.node.drop_multicast(500);
     let options = Options::new("eth0")
         .channel("udp://239.255.0.1:5000")
         .release();

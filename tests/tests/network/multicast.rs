@@ -24,6 +24,15 @@ fn records_only(ingest: &Ingest<'_>, channel: &str, broadcast: &Broadcast, mark:
     assert_eq!(check::continuity_breaks(&body), Vec::<String>::new());
 }
 
+fn nothing_lost(ingest: &Ingest<'_>) {
+    let shown = ingest.channel("news")["status"]["lost"].take();
+    for cause in ["network", "kernel", "upstream", "unattributed"] {
+        assert_eq!(shown[cause], 0, "{shown}");
+        let labels = [("channel", "news"), ("cause", cause)];
+        assert_eq!(ingest.metric("lost_total", &labels), 0.0, "{cause}");
+    }
+}
+
 #[test]
 fn any_source_multicast_is_relayed_as_it_was_sent() {
     if !can_run(&[Need::Namespaces]) {
@@ -39,10 +48,7 @@ fn any_source_multicast_is_relayed_as_it_was_sent() {
         (bitrate / expected - 1.0).abs() < 0.1
     });
     let status = ingest.channel("news")["status"].take();
-    assert_eq!(
-        status["lost"],
-        serde_json::json!({"network": 0, "kernel": 0, "upstream": 0, "unattributed": 0})
-    );
+    nothing_lost(&ingest);
     let service = &status["services"][0];
     assert_eq!(service["service_id"], 1, "{status}");
     assert_eq!(service["streams"][0]["type"], "h264", "{status}");
@@ -170,4 +176,21 @@ fn two_channels_of_two_groups_on_one_port_stay_apart() {
     let second = scene.broadcast_mark("239.1.1.2:5000", Wrap::Plain, 2);
     records_only(&ingest, "first", &first, 1);
     records_only(&ingest, "second", &second, 2);
+}
+
+#[test]
+fn a_stream_that_is_joined_in_its_midst_has_lost_nothing() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    let broadcast = scene.broadcast(GROUP, Wrap::Plain);
+    wait_until("it runs", seconds(5), || {
+        broadcast.sent().len() > RECORD_BYTES / 5
+    });
+    let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
+    let viewer = ingest.watch("/channels/news.ts");
+    viewer.wait_bytes(RECORD_BYTES, seconds(10));
+    check::one_piece_of(&viewer.body(), &broadcast.sent());
+    nothing_lost(&ingest);
 }

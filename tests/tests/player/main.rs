@@ -124,10 +124,7 @@ fn a_lossy_stream_is_complained_of() {
     }
     let _alone = alone();
     let scene = Scene::new();
-    scene.node.nft(
-        "table ip e2e { chain in { type filter hook input priority 0;
-         ip daddr 239.0.0.0/8 numgen inc mod 200 < 1 counter drop; } }",
-    );
+    scene.node.drop_multicast(200);
     let arguments = "--channels 1 --group 239.1.1.1 --port 5000";
     let _source = source::start(&scene.source, Profile::Same, "eth0", arguments);
     let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
