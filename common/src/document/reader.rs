@@ -59,6 +59,15 @@ impl<'a> Cursor<'a> {
         self.mistakes.push(mistake.at(&self.pointer, self.line()));
     }
 
+    /// Tells that a key of this map is missing; `hint` says more of it. The place is that of the key,
+    /// where a form shows it; the line that of its map.
+    pub fn missing_key(&self, key: &str, hint: &str) {
+        let pointer = format!("{}/{}", self.pointer, pointer_token(key));
+        let detail = format!("key {key:?} is missing{hint}");
+        let mistake = Mistake::new(MistakeCode::MissingKey, detail).param("key", key);
+        self.mistakes.push(mistake.at(&pointer, self.line()));
+    }
+
     /// A map with no other keys than `known`. Unknown ones are mistakes, and the others still read.
     #[must_use]
     pub fn fields(&self, known: &[&str]) -> Option<Fields<'a>> {
@@ -324,12 +333,7 @@ impl<'a> Fields<'a> {
     pub fn required(&self, key: &str) -> Option<Cursor<'a>> {
         let found = self.get(key);
         if found.is_none() {
-            // The place is that of the key, where a form shows it; the line that of its map.
-            let pointer = format!("{}/{}", self.at.pointer, pointer_token(key));
-            let mistake = Mistake::new(MistakeCode::MissingKey, format!("key {key:?} is missing"))
-                .param("key", key)
-                .at(&pointer, self.at.line());
-            self.at.mistakes.push(mistake);
+            self.at.missing_key(key, "");
         }
         found
     }

@@ -83,7 +83,11 @@ const CHANNEL_KEYS: &[&str] = &[
 /// read can be changed and sent again.
 const SHOWN_KEYS: &[&str] = &["origin", "status"];
 
-/// Reads a whole channels file. `profiles` in it are taken of declared channels alone.
+/// A file that was cut off, or never written, must not mean that there are no channels.
+const NONE_IS_SAID: &str = ": write \"channels: []\" if there are none";
+
+/// Reads a whole channels file. `profiles` in it are taken of declared channels alone. Nothing is a
+/// mistake: `channels: []` says that there are none.
 ///
 /// # Errors
 /// Every mistake in it.
@@ -97,7 +101,8 @@ pub fn read(
     let file = node.and_then(|node| {
         let root = Cursor::root(&node, &mistakes);
         if root.is_null() {
-            return Some(ChannelsFile::default());
+            root.missing_key("channels", NONE_IS_SAID);
+            return None;
         }
         read_file(&root, context)
     });
@@ -158,10 +163,11 @@ fn read_file(root: &Cursor<'_>, context: Context<'_>) -> Option<ChannelsFile> {
         profiles: all.as_ref().map_or(Known::Any, Known::Those),
         ..context
     };
-    let channels = match fields.get("channels") {
-        Some(at) => read_list(&at, context)?,
-        None => Vec::new(),
+    let Some(at) = fields.get("channels") else {
+        root.missing_key("channels", NONE_IS_SAID);
+        return None;
     };
+    let channels = read_list(&at, context)?;
     Some(ChannelsFile { channels, profiles })
 }
 

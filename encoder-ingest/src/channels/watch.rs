@@ -124,7 +124,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let path = dir.path().join("channels.yaml");
         let text = "channels: [{id: a, inputs: [{url: 'udp://239.1.1.1:1'}]}]";
-        std::fs::write(&path, "").expect("write");
+        std::fs::write(&path, "channels: []").expect("write");
         let options = RegistryOptions {
             node_name: "n1".to_owned(),
             channels_max: 4,
@@ -132,7 +132,7 @@ mod tests {
             state_dir: None,
         };
         let events = Arc::new(Events::new());
-        let loaded = Loaded::read(options).expect("an empty file");
+        let loaded = Loaded::read(options).expect("a file without channels");
         let registry = Registry::start(loaded, Arc::new(RunsNothing), Arc::clone(&events));
         let registry = Arc::new(registry);
         let mut news = events.reader(None);
@@ -147,6 +147,8 @@ mod tests {
         let own = rustix::process::getpid();
         rustix::process::kill_process(own, rustix::process::Signal::HUP).expect("kill");
         until(&mut news, EventKind::ConfigApplied).await;
+        std::fs::write(&path, "").expect("write");
+        until(&mut news, EventKind::ConfigRefused).await;
         std::fs::remove_file(&path).expect("remove");
         until(&mut news, EventKind::ConfigRefused).await;
         assert_eq!(registry.in_force().all.len(), 1);

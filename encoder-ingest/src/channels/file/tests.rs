@@ -71,9 +71,23 @@ fn every_key_is_read_and_optional_ones_have_their_defaults() {
 }
 
 #[test]
-fn nothing_is_a_file_without_channels() {
-    for text in ["", "# later\n", "channels: []", "channels:\n", "{}"] {
-        assert_eq!(declared(text), Ok(ChannelsFile::default()), "{text:?}");
+fn none_is_said_and_nothing_is_a_mistake() {
+    assert_eq!(declared("channels: []"), Ok(ChannelsFile::default()));
+    for text in [
+        "",
+        "# later\n",
+        "channels:\n",
+        "channels: null",
+        "{}",
+        "profiles: {}",
+    ] {
+        let found = declared(text).expect_err("nothing is there");
+        let [only] = found.as_slice() else {
+            panic!("{text:?}: {found:?}");
+        };
+        assert_eq!(only.code, MistakeCode::MissingKey, "{text:?}");
+        assert_eq!(only.pointer, "/channels", "{text:?}");
+        assert!(only.detail.contains("channels: []"), "{only}");
     }
 }
 

@@ -1,3 +1,5 @@
+mod mistakes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
