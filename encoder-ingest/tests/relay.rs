@@ -184,6 +184,30 @@ fn viewers_get_what_was_sent_and_nothing_else() {
     rig.drain();
 }
 
+/// Fewer than one turn's worth come at a time, so that no turn sees many of the new kind in a row.
+#[test]
+fn a_slow_source_may_change_from_plain_ts_to_rtp() {
+    let rig = Rig::new();
+    let id = rig.channel("kinds", group(5));
+    let sender = sender(group(5));
+    let live = rig.plane.channel(&id).expect("live");
+    let send = |datagram: &[u8]| {
+        sender.send(&[IoSlice::new(datagram)], None).expect("sent");
+        std::thread::sleep(Duration::from_millis(30));
+    };
+    (0..3).for_each(|number| send(&payload(number)));
+    for number in 3..20_u16 {
+        let header = plain_header(number, 0, 7);
+        send(&[&header[..], &payload(u32::from(number))].concat());
+    }
+    rig.wait(|| {
+        live.counters
+            .kind_is_rtp
+            .load(std::sync::atomic::Ordering::Relaxed)
+    });
+    rig.drain();
+}
+
 #[test]
 fn a_channel_without_data_gives_the_socket_back() {
     let mut rig = Rig::new();

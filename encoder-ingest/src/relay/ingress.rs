@@ -122,6 +122,8 @@ impl Ingress {
     pub fn accept_run(&mut self, rtp: Option<(u32, u16)>, count: u16) -> bool {
         let plain = self.shape.header_bytes == 0;
         let accepted = match rtp {
+            // A run of none says nothing for the shape, and nothing against strays.
+            _ if count == 0 => false,
             None => plain,
             Some((ssrc, sequence)) => !plain && self.order.in_order(ssrc, sequence, count),
         };

@@ -237,7 +237,8 @@ impl Input {
         if layout.header_bytes > 0 {
             return self.consecutive(tools.headers(), run);
         }
-        if self.ingress.accept_run(None, 0) {
+        let length = u16::try_from(run).unwrap_or(0);
+        if self.ingress.accept_run(None, length) {
             run
         } else {
             0
@@ -255,7 +256,7 @@ impl Input {
         let headers = (0_u16..).zip(headers.chunks_exact(HEADER_BYTES)).take(run);
         let run = headers.take_while(follows).count();
         let length = u16::try_from(run).unwrap_or(0);
-        if length > 0 && self.ingress.accept_run(Some((ssrc, sequence)), length) {
+        if self.ingress.accept_run(Some((ssrc, sequence)), length) {
             run
         } else {
             0
