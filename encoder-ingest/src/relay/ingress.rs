@@ -134,20 +134,20 @@ impl Ingress {
         accepted
     }
 
-    /// The socket's counter of drops has moved by `count` before `datagram`; none: nothing has
-    /// come behind the drop yet.
-    pub fn dropped(&mut self, count: u64, datagram: Option<&[u8]>, out: &mut Out<'_>) {
-        let sequence = datagram
-            .and_then(|datagram| RtpHeader::parse(datagram).ok())
-            .map(|rtp| rtp.sequence);
-        match (self.is_rtp(), sequence) {
-            // The gap in the sequence tells the exact number when it is given up.
-            (Some(true), Some(sequence)) => self.order.dropped_before(sequence),
-            (Some(true), None) => {}
-            (Some(false) | None, _) => {
-                self.counts.lost_kernel += count;
-                out.recorder.gap();
-            }
+    /// The socket's counter of drops has moved by `count`.
+    pub fn dropped(&mut self, count: u64) {
+        // The gap in an RTP sequence tells the exact number, when it is given up.
+        if self.is_rtp() != Some(true) {
+            self.counts.lost_kernel += count;
+        }
+    }
+
+    /// What the socket dropped is missing right before `datagram`.
+    pub fn dropped_before(&mut self, datagram: &[u8], out: &mut Out<'_>) {
+        if self.is_rtp() != Some(true) {
+            out.recorder.gap();
+        } else if let Ok(rtp) = RtpHeader::parse(datagram) {
+            self.order.dropped_before(rtp.sequence);
         }
     }
 

@@ -26,8 +26,11 @@ pub struct Input {
     receiver: MulticastReceiver,
     ingress: Ingress,
     mode: Mode,
-    /// The socket's counter of dropped buffers, as far as it has been accounted for.
+    /// The socket's counter of dropped buffers, as far as it has been counted.
     dropped: u32,
+    /// The same counter, as far as datagrams have shown where the drops belong. A datagram tells the
+    /// value of when it was queued: it may be older than what has been counted.
+    placed: u32,
 }
 
 /// What one drain brought.
@@ -53,6 +56,7 @@ impl Input {
             ingress: Ingress::default(),
             mode: Mode::default(),
             dropped: 0,
+            placed: 0,
         }
     }
 
@@ -76,6 +80,7 @@ impl Input {
                 ingress: self.ingress,
                 mode: Mode::default(),
                 dropped: 0,
+                placed: 0,
             },
             old,
         )
@@ -118,18 +123,31 @@ impl Input {
         drained
     }
 
-    /// Accounts for drops that no datagram has come behind yet.
-    pub fn check_drops(&mut self, out: &mut Out<'_>) {
-        if let Ok(dropped) = self.receiver.dropped_buffers() {
-            self.account_drops(dropped, None, out);
+    /// Counts drops that no datagram has come behind yet.
+    pub fn check_drops(&mut self) {
+        // Before the kind is known, what is queued may be RTP: its gaps will tell.
+        if self.ingress.is_rtp().is_some()
+            && let Ok(dropped) = self.receiver.dropped_buffers()
+        {
+            self.count_drops(dropped);
         }
     }
 
-    fn account_drops(&mut self, dropped: u32, datagram: Option<&[u8]>, out: &mut Out<'_>) {
+    fn count_drops(&mut self, dropped: u32) {
         let count = dropped.wrapping_sub(self.dropped);
-        if count > 0 {
+        // More than half of the numbers ahead is behind: an older value.
+        if count > 0 && count <= u32::MAX / 2 {
             self.dropped = dropped;
-            self.ingress.dropped(u64::from(count), datagram, out);
+            self.ingress.dropped(u64::from(count));
+        }
+    }
+
+    /// `datagram` was queued when the socket's counter stood at `dropped`.
+    fn place_drops(&mut self, dropped: u32, datagram: &[u8], out: &mut Out<'_>) {
+        self.count_drops(dropped);
+        if dropped != self.placed {
+            self.placed = dropped;
+            self.ingress.dropped_before(datagram, out);
         }
     }
 
@@ -225,7 +243,7 @@ impl Input {
         full: usize,
         last: Received,
     ) -> usize {
-        let dropped = last.dropped.is_some_and(|dropped| dropped != self.dropped);
+        let dropped = last.dropped.is_some_and(|dropped| dropped != self.placed);
         if dropped || self.ingress.shape().payload_bytes == 0 {
             return 0;
         }
@@ -284,7 +302,7 @@ impl Input {
                 from + index
             };
             if let Some(dropped) = tools.received(message).dropped {
-                self.account_drops(dropped, Some(datagram), out);
+                self.place_drops(dropped, datagram, out);
             }
             for datagram in self.unglued(datagram) {
                 self.ingress.datagram(datagram, out);
@@ -309,3 +327,6 @@ fn note_stamp(drained: &mut Drained, received: Received) {
         drained.first_stamp_ns = received.stamp_ns;
     }
 }
+
+#[cfg(test)]
+mod tests;

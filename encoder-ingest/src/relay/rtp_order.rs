@@ -25,8 +25,7 @@ struct RtpSource {
     expected: u16,
     /// Bit n: `expected - 1 - n` has come.
     seen: u128,
-    /// The socket's drop counter had moved when this number was queued: a gap that ends here or
-    /// spans it is the kernel's.
+    /// The socket's drop counter had moved when this number, the next to be judged, was queued.
     dropped_before: Option<u16>,
 }
 
@@ -34,6 +33,8 @@ struct RtpSource {
 struct Held {
     sequence: u16,
     since_ms: u64,
+    /// The gap that ends here is the kernel's.
+    after_drop: bool,
     payload: Vec<u8>,
 }
 
@@ -87,6 +88,7 @@ impl RtpOrder {
             self.begin(ssrc, sequence);
             return if first { Placed::Now } else { Placed::Restart };
         };
+        let after_drop = source.dropped_before.take() == Some(sequence);
         let ahead = sequence.wrapping_sub(source.expected);
         if ahead == 0 {
             source.receive_run(1);
@@ -94,7 +96,7 @@ impl RtpOrder {
             return Placed::Now;
         }
         if ahead < RTP_DROPOUT_MAX {
-            return self.hold(sequence, payload, now_ms);
+            return self.hold(sequence, payload, after_drop, now_ms);
         }
         let behind = source.expected.wrapping_sub(sequence);
         if behind <= RTP_MISORDER_MAX {
@@ -138,7 +140,7 @@ impl RtpOrder {
         if !waited && self.held.len() < REORDER_PACKETS_MAX {
             return None;
         }
-        Some(give_up(source, first.sequence))
+        Some(give_up(source, first.sequence, first.after_drop))
     }
 
     /// Like [`Self::release`], but waits for nothing any more.
@@ -191,7 +193,7 @@ impl RtpOrder {
         });
     }
 
-    fn hold(&mut self, sequence: u16, payload: &[u8], now_ms: u64) -> Placed {
+    fn hold(&mut self, sequence: u16, payload: &[u8], after_drop: bool, now_ms: u64) -> Placed {
         let Some(source) = &self.source else {
             return Placed::Held;
         };
@@ -215,6 +217,7 @@ impl RtpOrder {
             Held {
                 sequence,
                 since_ms: now_ms,
+                after_drop,
                 payload: copy,
             },
         );
@@ -237,13 +240,8 @@ impl RtpSource {
 }
 
 /// Everything up to `next` is lost.
-fn give_up(source: &mut RtpSource, next: u16) -> Release {
+fn give_up(source: &mut RtpSource, next: u16, kernel: bool) -> Release {
     let lost = next.wrapping_sub(source.expected);
-    let inside = |sequence: u16| sequence.wrapping_sub(source.expected) <= lost;
-    let kernel = source.dropped_before.is_some_and(inside);
-    if kernel {
-        source.dropped_before = None;
-    }
     source.expected = next;
     source.seen = if lost < 128 { source.seen << lost } else { 0 };
     Release::Lost {

@@ -284,12 +284,7 @@ impl Channel {
     /// Timers, a few times a second.
     pub fn housekeep(&mut self, now: Now, bench: &mut Bench<'_>) {
         if let Some(input) = &mut self.input {
-            let mut out = Out {
-                recorder: &mut self.recorder,
-                pool: bench.pool,
-                now_ms: now.ms,
-            };
-            input.check_drops(&mut out);
+            input.check_drops();
         }
         if self.last_data_ms.is_some() && !self.flowing(now) {
             self.recorder.stopped();

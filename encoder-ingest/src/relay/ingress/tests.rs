@@ -174,7 +174,8 @@ fn kernel_drops_are_not_the_networks() {
         pool: &mut rig.pool,
         now_ms: 0,
     };
-    rig.ingress.dropped(1, Some(&rtp(13, 3)), &mut out);
+    rig.ingress.dropped(1);
+    rig.ingress.dropped_before(&rtp(13, 3), &mut out);
     rig.feed(&rtp(13, 3));
     rig.wait(60);
     assert_eq!(
@@ -192,7 +193,8 @@ fn kernel_drops_are_not_the_networks() {
         pool: &mut rig.pool,
         now_ms: 0,
     };
-    rig.ingress.dropped(2, Some(&payload(3, 188)), &mut out);
+    rig.ingress.dropped(2);
+    rig.ingress.dropped_before(&payload(3, 188), &mut out);
     rig.feed(&payload(3, 188));
     assert_eq!(rig.ingress.counts().lost_kernel, 2);
     assert_eq!(rig.recorder.signal().counts().missing_plain, 0);

@@ -1,0 +1,111 @@
+//! With a real socket on `lo` whose buffer is far too small.
+
+use std::io::IoSlice;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use common::group::MulticastGroup;
+use common::net::send::{MulticastSender, SendOptions};
+use common::rtp::plain_header;
+
+use super::*;
+use crate::relay::block::{BlockBudget, BlockPool};
+use crate::relay::recorder::Recorder;
+
+struct Rig {
+    input: Input,
+    sender: MulticastSender,
+    recorder: Recorder,
+    pool: BlockPool,
+    tools: ReceiveTools,
+    now_ms: u64,
+    sent: u16,
+    received: u64,
+}
+
+impl Rig {
+    fn new(last: u8) -> Self {
+        let address = IpAddr::V4(Ipv4Addr::new(239, 77, 9, last));
+        let group = MulticastGroup::new(address, 5000, None).expect("group");
+        let options = SendOptions {
+            interface_index: 1,
+            source: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            ttl: 1,
+            loopback: true,
+        };
+        let receiver = MulticastReceiver::open(group, 1, Some(20_000)).expect("receiver");
+        Self {
+            input: Input::new(receiver),
+            sender: MulticastSender::open(group, options).expect("sender"),
+            recorder: Recorder::new(None),
+            pool: BlockPool::new(Arc::new(BlockBudget::new(1 << 24))),
+            tools: ReceiveTools::default(),
+            now_ms: 0,
+            sent: 0,
+            received: 0,
+        }
+    }
+
+    fn send(&mut self, count: u16, rtp: bool) {
+        for _ in 0..count {
+            let mut datagram = if rtp {
+                plain_header(self.sent, 0, 7).to_vec()
+            } else {
+                Vec::new()
+            };
+            for index in 0..7 {
+                let mut packet = [0x33; PACKET_BYTES];
+                let cc = u8::try_from((self.sent * 7 + index) & 15).expect("four bits");
+                packet[..4].copy_from_slice(&[0x47, 1, 0, 0x10 | cc]);
+                datagram.extend_from_slice(&packet);
+            }
+            self.sender
+                .send(&[IoSlice::new(&datagram)], None)
+                .expect("sent");
+            self.sent += 1;
+        }
+    }
+
+    fn drain(&mut self) {
+        self.now_ms += 20;
+        let mut out = Out {
+            recorder: &mut self.recorder,
+            pool: &mut self.pool,
+            now_ms: self.now_ms,
+        };
+        self.received += self.input.drain(&mut self.tools, &mut out).datagrams;
+    }
+
+    /// Overruns the socket several times, with a look at its counter at any moment; answers how
+    /// many datagrams it dropped.
+    fn overrun(&mut self, rtp: bool) -> u64 {
+        for _ in 0..4 {
+            self.send(200, rtp);
+            self.input.check_drops();
+            self.drain();
+            self.send(3, rtp);
+        }
+        // Nothing is held back any more behind a gap.
+        (0..5).for_each(|_| self.drain());
+        u64::from(self.sent) - self.received
+    }
+}
+
+#[test]
+fn datagrams_queued_before_a_drop_that_is_known_do_not_count_it_again() {
+    let mut rig = Rig::new(1);
+    let dropped = rig.overrun(false);
+    assert!(dropped > 400, "{dropped}");
+    assert_eq!(rig.input.counts().lost_kernel, dropped);
+    assert_eq!(rig.recorder.signal().counts().missing_plain, 0);
+}
+
+#[test]
+fn every_gap_of_rtp_that_the_socket_made_is_the_kernels() {
+    let mut rig = Rig::new(2);
+    let dropped = rig.overrun(true);
+    assert!(dropped > 400, "{dropped}");
+    let counts = rig.input.counts();
+    assert_eq!((counts.lost_kernel, counts.lost_network), (dropped, 0));
+    assert_eq!(rig.recorder.signal().counts().missing_rtp, 0);
+}
