@@ -275,3 +275,6 @@ impl AsFd for Viewer {
         self.socket.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests;

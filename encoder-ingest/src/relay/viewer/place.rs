@@ -36,7 +36,10 @@ impl Viewer {
     /// The history ends here for now and goes on with another source.
     pub fn cut(&mut self, position: u64, now_ms: u64) {
         match self.place {
-            Place::At(at) if at < position => self.barrier = Some(position),
+            // Of two cuts ahead the first counts: what lies between is of another source too.
+            Place::At(at) if at < position => {
+                self.barrier.get_or_insert(position);
+            }
             Place::At(_) => {
                 self.place = Place::Resuming {
                     from: position,
@@ -55,7 +58,7 @@ impl Viewer {
                     since_ms,
                 };
             }
-            Place::Starting { .. } => {}
+            Place::Starting { .. } => self.arrives(position),
         }
     }
 
@@ -153,7 +156,14 @@ impl Viewer {
         if let Some(mark) = view.history.newest_mark_from(from.max(missed_from)) {
             self.skipped_bytes += mark.position - missed_from;
             self.go_to(mark);
-        } else if head > from && waited_for_access(since_ms, view.now_ms) {
+        } else if head <= from || !view.flowing {
+            // The wait for a random access point begins with the data.
+            self.place = Place::Resuming {
+                from,
+                missed_from,
+                since_ms: view.now_ms,
+            };
+        } else if waited_for_access(since_ms, view.now_ms) {
             self.skipped_bytes += head.saturating_sub(missed_from);
             self.place = Place::At(head);
         }
