@@ -133,10 +133,10 @@ impl Viewer {
     #[must_use]
     pub fn caught_up(&self, history: &History) -> bool {
         match self.place {
-            Place::At(position) => {
-                self.pending_sent == self.pending.len() && position >= history.head()
-            }
-            Place::Starting { .. } | Place::Resuming { .. } => true,
+            Place::Starting { .. } => true,
+            Place::At(position) => self.pending.is_empty() && position >= history.head(),
+            // What is pending may be the rest of a packet.
+            Place::Resuming { .. } => self.pending.is_empty(),
         }
     }
 

@@ -196,3 +196,15 @@ fn no_viewer_goes_over_a_cut_but_from_a_mark() {
     rig.pump(true);
     assert_eq!(rig.came(), vec![(2, 3)]);
 }
+
+#[test]
+fn with_the_rest_of_a_packet_to_send_it_has_not_caught_up() {
+    let mut rig = Rig::new(Start::Live, &vec![1; 16 << 20]);
+    rig.append(1, 3);
+    rig.pump(true);
+    assert!(rig.viewer.blocked());
+    let head = rig.history.head();
+    rig.viewer
+        .overtaken(head, SlowViewer::Skip, &rig.history, 0);
+    assert!(!rig.viewer.caught_up(&rig.history));
+}
