@@ -74,6 +74,8 @@ impl Recorder {
     /// Another input takes over: viewers may go on only from a mark behind this place.
     pub fn cut(&mut self, program: Option<u16>) -> u64 {
         self.signal.switch(program);
+        // The marks of the other source are no use: the first of this one is not too soon.
+        self.last_mark_ms = 0;
         self.history.cut()
     }
 
