@@ -24,6 +24,8 @@ pub struct Ingress {
     joiner: Joiner,
     /// Looks for an unaligned stream while nothing, or something else, is locked.
     candidate: Joiner,
+    /// Strays in a row that the candidate joined.
+    fitting: u32,
     joined: Vec<u8>,
     shape: Shape,
     counts: IngressCounts,
@@ -128,7 +130,7 @@ impl Ingress {
             Some((ssrc, sequence)) => !plain && self.order.in_order(ssrc, sequence, count),
         };
         if accepted {
-            self.strays = 0;
+            self.no_stray();
             self.shape.shorter = 0;
         }
         accepted
@@ -154,6 +156,9 @@ impl Ingress {
     /// Takes one datagram.
     pub fn datagram(&mut self, bytes: &[u8], out: &mut Out<'_>) {
         match classify(bytes) {
+            Some(Classified { kind, rtp: None }) if self.kind == Some(Kind::Unaligned) => {
+                self.aligned(kind, bytes, out);
+            }
             Some(classified) => self.whole_packets(&classified, bytes, out),
             None => self.other(bytes, out),
         }
@@ -171,7 +176,7 @@ impl Ingress {
             self.counts.malformed += 1;
             return;
         }
-        self.strays = 0;
+        self.no_stray();
         match (classified.kind, &classified.rtp) {
             (Kind::Ts { stride }, _) => {
                 self.learn(0, bytes.len(), stride);
@@ -184,6 +189,29 @@ impl Ingress {
                 self.ordered(rtp, &bytes[rtp.payload.clone()], stride, out);
             }
             (Kind::Rtp { .. } | Kind::Unaligned, _) => {}
+        }
+    }
+
+    /// A datagram of the locked kind. An unaligned stream, some of whose datagrams happen to hold
+    /// whole packets, is at a boundary there; another sender's most likely is not.
+    #[inline]
+    fn no_stray(&mut self) {
+        self.strays = 0;
+        if !self.candidate.at_boundary() {
+            self.fitting = 0;
+        }
+    }
+
+    /// Whole packets in an unaligned stream, as the end of a picture may give: after several in a
+    /// row the stream is believed to be aligned.
+    fn aligned(&mut self, kind: Kind, bytes: &[u8], out: &mut Out<'_>) {
+        let in_a_row = self.strays + 1;
+        if in_a_row < KIND_CHANGE_DATAGRAMS {
+            self.unaligned(bytes, out);
+            self.strays = in_a_row;
+        } else {
+            self.set_kind(kind, out);
+            self.datagram(bytes, out);
         }
     }
 
@@ -225,7 +253,9 @@ impl Ingress {
         let mut joined = std::mem::take(&mut self.joined);
         joined.clear();
         let found = self.candidate.datagram(bytes, &mut joined) == Joined::Yes;
-        if found && (self.kind.is_none() || self.strays >= KIND_CHANGE_DATAGRAMS) {
+        self.fitting = if found { self.fitting + 1 } else { 0 };
+        let believed = self.kind.is_none() || self.fitting >= KIND_CHANGE_DATAGRAMS;
+        if found && believed {
             self.joiner = std::mem::take(&mut self.candidate);
             self.set_kind(Kind::Unaligned, out);
             self.counts.unaligned += 1;
@@ -260,6 +290,7 @@ impl Ingress {
             .signal_mut()
             .set_numbered(matches!(kind, Kind::Rtp { .. }));
         self.strays = 0;
+        self.fitting = 0;
         self.shape = Shape::default();
         self.order.reset();
     }

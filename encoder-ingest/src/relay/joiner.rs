@@ -32,6 +32,12 @@ impl Joiner {
         self.locked
     }
 
+    /// The stream so far ends with a whole packet.
+    #[must_use]
+    pub fn at_boundary(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Takes a datagram; whole packets are appended to `out`.
     pub fn datagram(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Joined {
         if self.locked && !self.continues(bytes) {

@@ -208,3 +208,45 @@ fn a_gap_in_plain_ts_is_seen_by_continuity() {
     assert_eq!(rig.recorder.signal().counts().missing_plain, 7);
     assert_eq!(rig.recorder.signal().counts().continuity_errors, 1);
 }
+
+/// An encoder that sends each picture at once: the end of one is a datagram of its own, and a small
+/// one is a datagram of whole packets.
+#[test]
+fn unaligned_streams_may_be_aligned_now_and_then() {
+    let mut rig = Rig::new();
+    let stream: Vec<u8> = (0..1300)
+        .map(|number| packet(number, 188))
+        .collect::<Vec<_>>()
+        .concat();
+    for pictures in stream.chunks(13 * 188) {
+        let (small, large) = pictures.split_at(2 * 188);
+        rig.feed(small);
+        large.chunks(1472).for_each(|datagram| rig.feed(datagram));
+    }
+    let forwarded = rig.forwarded();
+    // At first it looks aligned; once it does not, nothing is lost.
+    let from = forwarded.len() - 1200;
+    assert_eq!(forwarded[from..], (100..1300).collect::<Vec<u32>>());
+
+    // Aligned for good, it is received in place again, and nothing is lost on the way.
+    (186..200).for_each(|number| rig.feed(&payload(number, 188)));
+    assert_eq!(rig.ingress.shape().payload_bytes, 1316);
+    assert_eq!(
+        rig.forwarded()[forwarded.len()..],
+        (1302..1400).collect::<Vec<u32>>()
+    );
+}
+
+#[test]
+fn a_second_sender_of_unaligned_packets_is_not_spliced_in() {
+    let mut rig = Rig::new();
+    let foreign: Vec<u8> = (5000..6000)
+        .map(|number| packet(number, 188))
+        .collect::<Vec<_>>()
+        .concat();
+    for (number, datagram) in (0..100).zip(foreign.chunks(1472)) {
+        rig.feed(&payload(number, 188));
+        rig.feed(datagram);
+    }
+    assert_eq!(rig.forwarded(), (0..700).collect::<Vec<u32>>());
+}
