@@ -7,19 +7,23 @@
 //! - [`prelude`]: the tables in front of a viewer's start
 //! - [`section`]: sections out of packets
 //! - [`tables`]: PAT and PMT, and the packets that brought them
+//! - [`text`], [`names`]: what services call themselves (SDT)
 //! - [`access`]: random access points
 //! - [`reason`]: one verdict from all of it
 
 pub mod access;
+pub mod names;
 pub mod pids;
 pub mod prelude;
 pub mod reason;
 pub mod section;
 pub mod tables;
+pub mod text;
 
 use common::api::channel::Service;
 use common::ts::packet::{PACKET_BYTES, Pid, TsPacket};
 
+use self::names::Names;
 use self::prelude::Prelude;
 use pids::{Arrival, PidTable, Role};
 use tables::Tables;
@@ -29,6 +33,7 @@ use tables::Tables;
 pub struct Signal {
     pids: PidTable,
     tables: Tables,
+    names: Names,
     /// Program that random access points are looked for in; none: the first in the PAT.
     program: Option<u16>,
     /// The datagrams have RTP sequence numbers, and they are whole but where a gap was told.
@@ -67,9 +72,11 @@ impl Signal {
     pub fn new(program: Option<u16>) -> Self {
         let mut pids = PidTable::default();
         pids.set_role(Pid::PAT, Role::Pat);
+        pids.set_role(Pid::SDT, Role::Sdt);
         Self {
             pids,
             tables: Tables::default(),
+            names: Names::default(),
             program,
             numbered: false,
             counts: SignalCounts::default(),
@@ -137,7 +144,8 @@ impl Signal {
 
     /// The programs as the API shows them, with bitrates over the `elapsed_ms` since the last call.
     pub fn services(&mut self, elapsed_ms: u64) -> Vec<Service> {
-        self.tables.services(&mut self.pids, elapsed_ms)
+        self.tables
+            .services(&mut self.pids, &self.names, elapsed_ms)
     }
 
     /// The packet is none that continues its PID plainly. Answers whether a viewer can begin here.
@@ -170,6 +178,9 @@ impl Signal {
                     *count += u64::from(missing);
                 }
                 self.tables.interrupted(role);
+                if role == Role::Sdt {
+                    self.names.interrupted();
+                }
             }
         }
         match role {
@@ -181,6 +192,10 @@ impl Signal {
                 false
             }
             Role::Video(kind) => packet.random_access() || access::begins(kind, packet),
+            Role::Sdt => {
+                self.names.packet(packet, &mut self.counts.crc_errors);
+                false
+            }
             Role::Audio => packet.pusi(),
         }
     }

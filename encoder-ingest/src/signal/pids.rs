@@ -14,6 +14,8 @@ pub enum Role {
     Pat,
     /// PMT, by its place in the list of programs.
     Pmt(u8),
+    /// SDT, BAT and ST of DVB share a PID.
+    Sdt,
     /// Video of the chosen program.
     Video(VideoKind),
     /// Audio of a chosen program without video.
@@ -145,7 +147,7 @@ impl PidTable {
         for state in self
             .states
             .iter_mut()
-            .filter(|state| state.role != Role::Pat)
+            .filter(|state| !matches!(state.role, Role::Pat | Role::Sdt))
         {
             state.role = Role::Other;
         }
@@ -246,7 +248,7 @@ impl PidState {
         }
         self.position = position;
         self.scrambled = packet.scrambled();
-        let each = matches!(self.role, Role::Pat | Role::Pmt(_));
+        let each = matches!(self.role, Role::Pat | Role::Pmt(_) | Role::Sdt);
         self.next_header = if each || packet.scrambled() || self.repeated {
             0
         } else {

@@ -9,6 +9,7 @@ use mpeg2ts_reader::psi::pat::{PatSection, ProgramDescriptor};
 use mpeg2ts_reader::psi::pmt::{PmtSection, StreamInfo};
 
 use super::access::VideoKind;
+use super::names::Names;
 use super::pids::{PidTable, Role};
 use super::prelude::Prelude;
 use super::section::{Read, Section, SectionReader};
@@ -75,7 +76,7 @@ impl Tables {
                 Read::Whole(_) | Read::Nothing => false,
             },
             Role::Pmt(first) => self.pmt_packet(first, packet, crc_errors),
-            Role::Other | Role::Video(_) | Role::Audio => false,
+            Role::Other | Role::Sdt | Role::Video(_) | Role::Audio => false,
         }
     }
 
@@ -88,7 +89,7 @@ impl Tables {
                     program.reader.interrupt();
                 }
             }
-            Role::Other | Role::Video(_) | Role::Audio => {}
+            Role::Other | Role::Sdt | Role::Video(_) | Role::Audio => {}
         }
     }
 
@@ -167,7 +168,7 @@ impl Tables {
         prelude
     }
 
-    pub fn services(&self, pids: &mut PidTable, elapsed_ms: u64) -> Vec<Service> {
+    pub fn services(&self, pids: &mut PidTable, names: &Names, elapsed_ms: u64) -> Vec<Service> {
         let stream = |stream: &Elementary, pids: &mut PidTable| {
             let rate = pids.rate(stream.pid);
             let bits = rate.packets * common::ts::packet::PACKET_BYTES as u64 * 8;
@@ -187,8 +188,14 @@ impl Tables {
         known
             .map(|program| Service {
                 service_id: program.number,
-                name: String::new(),
-                provider: String::new(),
+                name: names
+                    .of(program.number)
+                    .map(|one| one.name.clone())
+                    .unwrap_or_default(),
+                provider: names
+                    .of(program.number)
+                    .map(|one| one.provider.clone())
+                    .unwrap_or_default(),
                 pmt_pid: program.pmt_pid.value(),
                 pcr_pid: program.pcr_pid.value(),
                 streams: program

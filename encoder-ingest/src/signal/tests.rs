@@ -297,6 +297,40 @@ fn a_known_gap_explains_each_pid_once() {
 }
 
 #[test]
+fn services_bear_the_names_of_the_sdt() {
+    let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
+    let mut packets = muxer.section(0, &pat(0, &[(1, PMT)]));
+    packets.extend(muxer.section(PMT, &pmt(1, 0, 0x1b, 0)));
+    let descriptor = [&[0x48, 12, 1, 4][..], b"Prov", &[5], b"News1"].concat();
+    let body = [
+        &[
+            0,
+            1,
+            0xff,
+            0,
+            9,
+            0xfc,
+            0x80,
+            0,
+            0,
+            1,
+            0xfc,
+            0x80,
+            descriptor.len() as u8,
+        ][..],
+        &descriptor,
+    ]
+    .concat();
+    packets.extend(muxer.section(0x11, &section(0x42, 1, 0, &body)));
+    scan(&mut signal, &packets);
+    let services = signal.services(1000);
+    assert_eq!(
+        (services[0].name.as_str(), services[0].provider.as_str()),
+        ("News1", "Prov")
+    );
+}
+
+#[test]
 fn joining_in_the_middle_is_no_loss() {
     let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
     let mut packets: Vec<u8> = (0..5)

@@ -100,7 +100,10 @@ fn channel(id: &str, more: &str) -> ChannelDefinition {
 
 fn file(ids: &[&str]) -> String {
     let item = |id: &&str| format!("  {{id: {id}, inputs: [{{url: 'udp://239.1.1.2:5000'}}]}},\n");
-    format!("channels: [\n{}  ]", ids.iter().map(item).collect::<String>())
+    format!(
+        "channels: [\n{}  ]",
+        ids.iter().map(item).collect::<String>()
+    )
 }
 
 fn ids(registry: &Registry) -> Vec<String> {
