@@ -39,7 +39,9 @@ pub fn authorize(
         return Ok(identity.clone());
     }
     let detail = format!("the role of token {:?} does not allow this", identity.name);
-    Err(Problem::new(StatusCode::FORBIDDEN, detail).reason("role"))
+    Err(Problem::new(StatusCode::FORBIDDEN, detail)
+        .reason("role")
+        .param("name", &identity.name))
 }
 
 fn unauthorized(reason: &str, detail: &str) -> Problem {
@@ -62,7 +64,9 @@ pub fn check_browser(headers: &HeaderMap) -> Result<(), Problem> {
         let detail = format!(
             "without --token-file only an IP address or localhost is taken as Host, not {host:?}"
         );
-        return Err(Problem::new(StatusCode::FORBIDDEN, detail).reason("foreign_host"));
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail)
+            .reason("foreign_host")
+            .param("host", host));
     }
     let Some(origin) = headers.get(header::ORIGIN) else {
         return Ok(());
@@ -76,7 +80,9 @@ pub fn check_browser(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = format!("without --token-file a page of origin {origin:?} may not control this");
-    Err(Problem::new(StatusCode::FORBIDDEN, detail).reason("foreign_origin"))
+    Err(Problem::new(StatusCode::FORBIDDEN, detail)
+        .reason("foreign_origin")
+        .param("origin", String::from_utf8_lossy(origin.as_bytes())))
 }
 
 fn is_own_host(host: &str) -> bool {

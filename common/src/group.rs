@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::{Explained, MistakeCode};
 use crate::limits::INTERFACE_NAME_BYTES_MAX;
 
 /// The name of a network interface (NIC), as `ip link` shows it.
@@ -69,6 +70,39 @@ pub enum GroupError {
     "{0:?} can't be the name of a network interface: use 1 to {INTERFACE_NAME_BYTES_MAX} characters without space and \"/\""
 )]
 pub struct InterfaceNameError(String);
+
+impl Explained for GroupError {
+    fn code(&self) -> MistakeCode {
+        match self {
+            Self::NoScheme(_) | Self::UnknownScheme(_) | Self::Trailing(_) => MistakeCode::BadUrl,
+            Self::NoPort(_) | Self::Port(_) => MistakeCode::BadPort,
+            Self::Address(_) => MistakeCode::BadAddress,
+            Self::NotMulticast(_) => MistakeCode::NotMulticast,
+            Self::SourceNotUnicast(_) | Self::MixedVersions { .. } => MistakeCode::BadSource,
+        }
+    }
+
+    fn params(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::NoScheme(_) | Self::NoPort(_) => Vec::new(),
+            Self::UnknownScheme(scheme) => vec![("scheme", scheme.clone())],
+            Self::Trailing(rest) => vec![("trailing", rest.clone())],
+            Self::Port(port) => vec![("port", port.clone())],
+            Self::Address(address) => vec![("address", address.clone())],
+            Self::NotMulticast(address) => vec![("address", address.to_string())],
+            Self::SourceNotUnicast(source) => vec![("source", source.to_string())],
+            Self::MixedVersions { from, group } => {
+                vec![("source", from.to_string()), ("group", group.to_string())]
+            }
+        }
+    }
+}
+
+impl Explained for InterfaceNameError {
+    fn code(&self) -> MistakeCode {
+        MistakeCode::BadInterface
+    }
+}
 
 impl InterfaceName {
     #[must_use]

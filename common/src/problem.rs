@@ -31,7 +31,8 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub reason: Option<Box<str>>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    #[serde(default)]
+    #[schema(required = true)]
     pub params: BTreeMap<String, String>,
     /// Every mistake in a body or file.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -190,6 +191,10 @@ mod tests {
         assert_eq!(read.reason.as_deref(), Some("max_viewers"));
         assert_eq!(read.errors[0].line, Some(3));
         assert!(body.contains(r#""type":"about:blank""#));
+        assert_eq!(read.params["max"], "2000");
+        let read: serde_json::Value = serde_json::from_str(body).expect("json");
+        let nothing = serde_json::json!({});
+        assert_eq!(read["errors"][0]["params"], nothing, "without facts too");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use common::api::channel::{ChannelDocument, InputDocument, Origin, Scrambled, SlowViewer};
+use common::document::{Explained, MistakeCode};
 use common::group::ChannelUrl;
 
 use crate::nics::InterfaceSelector;
@@ -21,6 +22,12 @@ pub struct ChannelId(String);
     "{0:?} can't be a channel id: use a-z, 0-9, \"_\" and \"-\", at most 63 characters, first a letter or digit"
 )]
 pub struct ChannelIdError(String);
+
+impl Explained for ChannelIdError {
+    fn code(&self) -> MistakeCode {
+        MistakeCode::BadId
+    }
+}
 
 /// One leg of a channel: what to join, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use common::document::{Explained, MistakeCode};
 use common::group::{ChannelUrl, InterfaceName};
 use common::rtp::{HEADER_BYTES, PAYLOAD_TYPE_MP2T};
 use common::ts::packet::{PACKET_BYTES, PACKET_RS_BYTES, Pcr};
@@ -22,6 +23,12 @@ pub struct StreamId(String);
     "{0:?} can't be a stream id: use a-z, 0-9, \"_\" and \"-\", at most 63 characters, first a letter or digit"
 )]
 pub struct StreamIdError(String);
+
+impl Explained for StreamIdError {
+    fn code(&self) -> MistakeCode {
+        MistakeCode::BadId
+    }
+}
 
 /// A stream as its user wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]

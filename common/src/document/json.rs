@@ -1,5 +1,6 @@
 //! JSON into the tree. Read by hand into [`Node`], not into `serde_json::Value`, which would
-//! silently keep the last of two equal keys.
+//! silently keep the last of two equal keys. serde tells no positions, so the lines are written in
+//! afterwards, by a second walk over a text that is known to be right.
 
 use std::cell::Cell;
 use std::fmt;
@@ -23,7 +24,10 @@ pub(super) fn read(bytes: &[u8], mistakes: &Mistakes) -> Option<Node> {
         .deserialize(&mut source)
         .and_then(|node| source.end().map(|()| node))
     {
-        Ok(node) => Some(node),
+        Ok(mut node) => {
+            Lines { bytes, line: 1 }.of_value(&mut node);
+            Some(node)
+        }
         Err(error) => {
             mistakes.push(describe(&error, limit.get()));
             None
@@ -139,5 +143,81 @@ impl<'de> Visitor<'de> for Builder<'_> {
             entries.push(Entry { key, line, value });
         }
         Ok(Value::Map(entries))
+    }
+}
+
+/// Walks a text along the tree that was made of it, and counts lines on the way.
+struct Lines<'a> {
+    /// What is left.
+    bytes: &'a [u8],
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// Lists and maps are as deep as [`DOCUMENT_DEPTH_MAX`] allows, and so is this.
+    fn of_value(&mut self, node: &mut Node) {
+        self.skip(|byte| byte.is_ascii_whitespace());
+        node.line = Some(self.line);
+        match &mut node.value {
+            Value::List(items) => {
+                self.next();
+                for item in items {
+                    self.of_value(item);
+                    self.separator();
+                }
+                self.end();
+            }
+            Value::Map(entries) => {
+                self.next();
+                for entry in entries {
+                    self.skip(|byte| byte.is_ascii_whitespace());
+                    entry.line = Some(self.line);
+                    self.skip_text();
+                    self.skip(|byte| byte.is_ascii_whitespace() || byte == b':');
+                    self.of_value(&mut entry.value);
+                    self.separator();
+                }
+                self.end();
+            }
+            Value::Text(_) => self.skip_text(),
+            _ => self.skip(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)),
+        }
+    }
+
+    /// Past the comma, where one follows.
+    fn separator(&mut self) {
+        self.skip(|byte| byte.is_ascii_whitespace() || byte == b',');
+    }
+
+    /// Past the bracket.
+    fn end(&mut self) {
+        self.skip(|byte| byte.is_ascii_whitespace());
+        self.next();
+    }
+
+    fn skip_text(&mut self) {
+        self.next();
+        while let Some(byte) = self.next() {
+            match byte {
+                b'"' => return,
+                b'\\' => {
+                    self.next();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn skip(&mut self, wanted: impl Fn(u8) -> bool) {
+        while self.bytes.first().is_some_and(|byte| wanted(*byte)) {
+            self.next();
+        }
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let (byte, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        self.line += usize::from(*byte == b'\n');
+        Some(*byte)
     }
 }

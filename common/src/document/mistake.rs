@@ -17,11 +17,12 @@ pub struct Mistake {
     pub pointer: String,
     pub code: MistakeCode,
     /// The facts in `detail`, for a user interface that speaks another language.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
+    #[schema(required = true)]
     pub params: BTreeMap<String, String>,
     /// English.
     pub detail: String,
-    /// Line in the file, from 1.
+    /// Line in the file or body, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
 }
@@ -50,6 +51,31 @@ pub enum MistakeCode {
     NotOneOf,
     /// Well-formed, but does not mean what it should; `detail` says why.
     Invalid,
+    /// No URL of the kind that is taken: scheme, or what follows the port.
+    BadUrl,
+    /// No port, or none from 1 to 65535.
+    BadPort,
+    /// No IP address.
+    BadAddress,
+    /// An address, but not a multicast group.
+    NotMulticast,
+    /// An address that can't be the source of this group.
+    BadSource,
+    /// No name that a NIC can have.
+    BadInterface,
+    /// No id that a channel or stream can have.
+    BadId,
+    /// No name that a profile can have.
+    BadName,
+    /// No codec that is known.
+    BadCodec,
+    /// A width or height that is not even.
+    NotEven,
+    ControlCharacters,
+    /// The id in the body is not that of the path.
+    OtherId,
+    /// A channel for other ingests alone.
+    OtherIngest,
     /// Another one in the same document has this already.
     Duplicate,
     /// There are more mistakes than are listed.

@@ -5,6 +5,7 @@
 //! a document is about. All sizes are bounded before anything is built: YAML anchors, aliases and
 //! merge keys are refused, so a small file can't mean a large tree.
 
+mod explained;
 mod json;
 mod mistake;
 mod nearest;
@@ -15,6 +16,7 @@ mod yaml;
 
 use std::collections::HashMap;
 
+pub use explained::Explained;
 pub use mistake::{Mistake, MistakeCode, Mistakes};
 pub use reader::{Cursor, Fields};
 
@@ -34,7 +36,7 @@ pub enum Syntax {
     Json,
 }
 
-/// A value, and the line that it begins in (from 1; none in JSON).
+/// A value, and the line that it begins in (from 1).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     pub value: Value,
@@ -84,6 +86,26 @@ pub fn read(bytes: &[u8], syntax: Syntax, mistakes: &Mistakes) -> Option<Node> {
     };
     report_duplicate_keys(&node, "", mistakes);
     Some(node)
+}
+
+/// The line of the value that a JSON pointer (RFC 6901) names; none where there is no such value.
+/// For mistakes that are found only after a document was read and let go.
+#[must_use]
+pub fn line_of(bytes: &[u8], syntax: Syntax, pointer: &str) -> Option<usize> {
+    let mut node = &read(bytes, syntax, &Mistakes::new())?;
+    for token in pointer.split('/').skip(1) {
+        node = match &node.value {
+            Value::List(items) => items.get(token.parse::<usize>().ok()?)?,
+            Value::Map(entries) => {
+                let found = entries
+                    .iter()
+                    .find(|entry| pointer_token(&entry.key) == token);
+                &found?.value
+            }
+            _ => return None,
+        };
+    }
+    node.line
 }
 
 fn utf8<'a>(bytes: &'a [u8], mistakes: &Mistakes) -> Option<&'a str> {

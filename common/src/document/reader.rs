@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::nearest::nearest;
-use super::{Entry, Mistake, MistakeCode, Mistakes, Node, Value, pointer_token};
+use super::{Entry, Explained, Mistake, MistakeCode, Mistakes, Node, Value, pointer_token};
 
 /// A place in a tree.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ impl<'a> Cursor<'a> {
         self.within("characters", text.chars().count(), min, max)?;
         if text.chars().any(char::is_control) {
             self.reject(
-                MistakeCode::Invalid,
+                MistakeCode::ControlCharacters,
                 "control characters and line breaks are not taken",
             );
             return None;
@@ -137,7 +137,7 @@ impl<'a> Cursor<'a> {
     #[must_use]
     pub fn parse<T>(&self) -> Option<T>
     where
-        T: FromStr<Err: Display>,
+        T: FromStr<Err: Explained>,
     {
         let Value::Text(text) = &self.node.value else {
             self.wrong_type("text");
@@ -146,7 +146,7 @@ impl<'a> Cursor<'a> {
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.reject(MistakeCode::Invalid, error.to_string());
+                self.push(Mistake::explained(&error, text));
                 None
             }
         }

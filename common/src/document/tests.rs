@@ -87,7 +87,7 @@ source: 10.0.0.1
             (Some(7), "/items/0", MistakeCode::WrongLength),
             (Some(8), "/items/1", MistakeCode::WrongType),
             (Some(10), "/labels/a~1b~0", MistakeCode::WrongType),
-            (Some(11), "/source", MistakeCode::Invalid),
+            (Some(11), "/source", MistakeCode::BadAddress),
             (Some(12), "/source", MistakeCode::DuplicateKey),
         ]
     );
@@ -126,6 +126,111 @@ fn json_mistakes_have_pointers_and_syntax_errors_a_place() {
     );
     assert!(mistakes_of("{} {}", Syntax::Json)[0].contains("trailing"));
     assert!(mistakes_of("", Syntax::Json)[0].contains("not JSON"));
+}
+
+#[test]
+fn json_mistakes_have_lines() {
+    let text = "\n{\n \"name\": \"a\\\"\\\\\",\"nmae\" :\n 1,\n \"port\"\n:\n-1e9,\n \"items\": [\"b\", 2,\n {}\n],\n \"labels\": {}, \"on\": [\n\n [],[[1]]\n],\n\"policy\":null,\"polcy\": 1}\n";
+    let found = read_everything(text, Syntax::Json);
+    let short: Vec<(Option<usize>, &str)> = found
+        .iter()
+        .map(|mistake| (mistake.line, mistake.pointer.as_str()))
+        .collect();
+    assert_eq!(
+        short,
+        [
+            (Some(3), "/nmae"),
+            (Some(7), "/port"),
+            (Some(8), "/items"),
+            (Some(11), "/on"),
+            (Some(15), "/polcy"),
+        ]
+    );
+}
+
+#[test]
+fn a_pointer_has_a_line() {
+    let text = b"{\"a/b\":\n[0,\n{\"c\":\n1}]}";
+    let line = |pointer| line_of(text, Syntax::Json, pointer);
+    assert_eq!(line(""), Some(1));
+    assert_eq!(line("/a~1b"), Some(2));
+    assert_eq!(line("/a~1b/1"), Some(3));
+    assert_eq!(line("/a~1b/1/c"), Some(4));
+    for nothing in ["/a", "/a~1b/2", "/a~1b/x", "/a~1b/0/c"] {
+        assert_eq!(line(nothing), None, "{nothing}");
+    }
+}
+
+/// Writes a tree, each value on a line of its own, and notes the lines.
+fn written(node: &mut Node, line: &mut usize, text: &mut String) {
+    node.line = Some(*line);
+    let (open, close) = match node.value {
+        Value::List(_) => ('[', ']'),
+        Value::Map(_) => ('{', '}'),
+        _ => return text.push_str(&scalar(&node.value)),
+    };
+    text.push(open);
+    let mut between = "";
+    let mut new_line = |text: &mut String, line: &mut usize| {
+        *line += 1;
+        text.push_str(between);
+        text.push('\n');
+        between = " ,";
+    };
+    match &mut node.value {
+        Value::List(items) => {
+            for item in items {
+                new_line(text, line);
+                written(item, line, text);
+            }
+        }
+        Value::Map(entries) => {
+            for entry in entries {
+                new_line(text, line);
+                entry.line = Some(*line);
+                text.push_str(&scalar(&Value::Text(entry.key.clone())));
+                text.push_str(" :\r\n\t");
+                *line += 1;
+                written(&mut entry.value, line, text);
+            }
+        }
+        _ => {}
+    }
+    *line += 1;
+    text.push('\n');
+    text.push(close);
+}
+
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::Text(text) => serde_json::to_string(text).expect("json"),
+        Value::Integer(number) => number.to_string(),
+        Value::Boolean(value) => value.to_string(),
+        _ => "null".to_owned(),
+    }
+}
+
+fn any_tree() -> impl Strategy<Value = Node> {
+    let node = |value| Node { value, line: None };
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Boolean),
+        any::<i64>().prop_map(Value::Integer),
+        "[a\"\\\\\n,:\\[\\]{}\u{e9}]{0,6}".prop_map(Value::Text),
+    ];
+    leaf.prop_map(node).prop_recursive(4, 24, 4, move |inner| {
+        let entry = ("[a\"\\\\\n,:{}]{0,4}", inner.clone());
+        let entry = entry.prop_map(|(key, value)| Entry {
+            key,
+            line: None,
+            value,
+        });
+        prop_oneof![
+            proptest::collection::vec(inner, 0..4).prop_map(Value::List),
+            proptest::collection::vec(entry, 0..4).prop_map(Value::Map),
+        ]
+        .prop_map(node)
+    })
 }
 
 #[test]
@@ -217,6 +322,14 @@ fn thousands_of_mistakes_are_counted_not_listed() {
 }
 
 proptest! {
+    #[test]
+    fn json_is_read_with_the_line_of_every_value(mut tree in any_tree()) {
+        let mut text = String::new();
+        written(&mut tree, &mut 1, &mut text);
+        let found = json::read(text.as_bytes(), &Mistakes::new());
+        prop_assert_eq!(found, Some(tree), "{}", text);
+    }
+
     #[test]
     fn any_text_is_answered_without_panic(text in "[-a-z0-9:{}\\[\\]&*!|>'\"#%@,?~\n\t \u{e9}]{0,80}") {
         read_everything(&text, Syntax::Yaml);

@@ -1,8 +1,11 @@
 //! What hinders a channel from running, and an operator from changing it. Pure.
 
+use std::collections::BTreeMap;
+
 use super::load::InForce;
 use super::store::StoreError;
 use crate::definition::{ChannelDefinition, ChannelId};
+use crate::limits::STORE_BYTES_MAX;
 
 /// Why a channel that is in force does not run on this ingest. The text is for operators.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +36,27 @@ pub enum ChangeError {
     Store(#[from] StoreError),
 }
 
+impl ChangeError {
+    /// The facts in the text, for a user interface that speaks another language.
+    #[must_use]
+    pub fn params(&self) -> BTreeMap<String, String> {
+        let facts = match self {
+            Self::NotFound(id) | Self::Exists(id) | Self::MadeHere(id) | Self::Revision(id) => {
+                vec![("channel", id.to_string())]
+            }
+            Self::Declared(ids) => vec![("channels", names(ids).join(", "))],
+            Self::TooMany(max) => vec![("max", max.to_string())],
+            Self::Store(StoreError::TooLarge(bytes)) => vec![
+                ("bytes", bytes.to_string()),
+                ("max_bytes", STORE_BYTES_MAX.to_string()),
+            ],
+            Self::Store(error) => vec![("cause", common::chain(error))],
+        };
+        let facts = facts.into_iter();
+        facts.map(|(name, fact)| (name.to_owned(), fact)).collect()
+    }
+}
+
 /// A condition on the channel that is changed, looked at when nobody else can change it.
 pub type Guard<'a> = &'a dyn Fn(&ChannelDefinition) -> bool;
 
@@ -53,9 +77,12 @@ pub(super) fn changeable(
 }
 
 fn listed(ids: &[ChannelId]) -> String {
-    let names: Vec<&str> = ids.iter().map(ChannelId::as_str).collect();
-    match names.as_slice() {
+    match names(ids).as_slice() {
         [one] => format!("channel {one} is"),
         many => format!("channels {} are", many.join(", ")),
     }
+}
+
+fn names(ids: &[ChannelId]) -> Vec<&str> {
+    ids.iter().map(ChannelId::as_str).collect()
 }

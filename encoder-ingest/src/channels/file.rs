@@ -207,7 +207,7 @@ fn read_profiles(at: &Cursor<'_>) -> Option<Profiles> {
         let read = profile::read(&at);
         match name.parse() {
             Ok(name) => profiles.extend(read.map(|profile| (name, profile))),
-            Err(error) => at.reject(MistakeCode::Invalid, format!("{error}")),
+            Err(error) => at.push(Mistake::explained(&error, name)),
         }
     }
     Some(profiles)
@@ -281,7 +281,8 @@ fn read_id(fields: &Fields<'_>, asked: Option<&ChannelId>) -> Option<ChannelId> 
                 id.as_str(),
                 asked.as_str()
             );
-            given.reject(MistakeCode::Invalid, detail);
+            let mistake = Mistake::new(MistakeCode::OtherId, detail);
+            given.push(mistake.param("id", &id).param("wanted", asked));
             None
         }
         _ => Some(id),
@@ -305,7 +306,8 @@ fn inputs(at: &Cursor<'_>) -> Option<Vec<InputDefinition>> {
             interface: interface.flatten(),
         };
         if inputs.contains(&input) {
-            item.reject(MistakeCode::Duplicate, "the channel has this input already");
+            let detail = "the channel has this input already";
+            item.push(Mistake::new(MistakeCode::Duplicate, detail).param("url", &input.url));
         }
         inputs.push(input);
     }
@@ -320,7 +322,7 @@ fn renditions_of(at: &Cursor<'_>, known: Known<'_>) -> Option<Vec<String>> {
         };
         if names.contains(&name) {
             let detail = format!("rendition {name:?} is named twice");
-            item.reject(MistakeCode::Duplicate, detail);
+            item.push(Mistake::new(MistakeCode::Duplicate, detail).param("rendition", &name));
         }
         names.push(name);
     }
@@ -358,7 +360,7 @@ fn web_url(at: &Cursor<'_>) -> Option<String> {
     let detail = format!(
         "{text:?} is no address of a picture: use http:// or https://, with other than plain characters percent-encoded"
     );
-    at.reject(MistakeCode::Invalid, detail);
+    at.push(Mistake::new(MistakeCode::BadUrl, detail).param("value", text));
     None
 }
 
@@ -370,7 +372,8 @@ fn labels(at: &Cursor<'_>) -> Option<BTreeMap<String, String>> {
             let detail = format!(
                 "a label's name has 1 to {LABEL_CHARACTERS_MAX} characters without line breaks"
             );
-            value.reject(MistakeCode::WrongLength, detail);
+            let mistake = Mistake::new(MistakeCode::WrongLength, detail).param("label", name);
+            value.push(mistake.param("min", &1).param("max", &LABEL_CHARACTERS_MAX));
         }
         if let Some(value) = value.text(0..=LABEL_CHARACTERS_MAX) {
             labels.insert(name.to_owned(), value.to_owned());

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use common::document::{Cursor, MistakeCode};
+use common::document::{Cursor, Explained, Mistake, MistakeCode};
 
 use crate::limits::{AUDIO_KBPS_MAX, PICTURE_PIXELS_MAX, PROFILE_NAME_BYTES_MAX, VIDEO_KBPS_MAX};
 
@@ -20,6 +20,12 @@ pub struct ProfileName(String);
     "{0:?} can't be the name of a profile: use a-z, 0-9, \"_\" and \"-\", at most {PROFILE_NAME_BYTES_MAX} characters, first a letter or digit"
 )]
 pub struct ProfileNameError(String);
+
+impl Explained for ProfileNameError {
+    fn code(&self) -> MistakeCode {
+        MistakeCode::BadName
+    }
+}
 
 /// An own profile. It has a picture, sound, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +142,7 @@ fn codec(at: &Cursor<'_>) -> Option<String> {
         .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if !clean {
         let detail = format!("{text:?} is no codec: use a name such as h264 or aac");
-        at.reject(MistakeCode::Invalid, detail);
+        at.push(Mistake::new(MistakeCode::BadCodec, detail).param("value", text));
         return None;
     }
     Some(text.to_owned())
@@ -147,7 +153,7 @@ fn even(at: &Cursor<'_>) -> Option<u32> {
     let pixels = at.integer(16..=PICTURE_PIXELS_MAX)?;
     if pixels % 2 != 0 {
         let detail = format!("{pixels} is odd: width and height must be even");
-        at.reject(MistakeCode::Invalid, detail);
+        at.push(Mistake::new(MistakeCode::NotEven, detail).param("value", &pixels));
         return None;
     }
     Some(pixels)

@@ -95,7 +95,9 @@ impl Guard {
         let as_user = acts_for(headers)?;
         if as_user.is_some() && identity.role != Role::Admin {
             let detail = "only a token of role admin may send Encoder-Actor";
-            return Err(Problem::new(StatusCode::FORBIDDEN, detail).reason("role"));
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail)
+                .reason("role")
+                .param("name", identity.name));
         }
         Ok(Actor {
             as_user,
@@ -125,7 +127,9 @@ fn acts_for(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let detail = format!(
         "Encoder-Actor holds 1 to {ACTOR_CHARACTERS_MAX} characters, in UTF-8, without control characters"
     );
-    Err(Problem::new(StatusCode::BAD_REQUEST, detail).reason("actor"))
+    Err(Problem::new(StatusCode::BAD_REQUEST, detail)
+        .reason("actor")
+        .param("max_characters", ACTOR_CHARACTERS_MAX))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub async fn read_whole(request: Request, next: Next) -> Response {
             let detail = format!("the body was not complete within {seconds} s");
             Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
                 .reason("body_timeout")
+                .param("seconds", seconds)
                 .into_response()
         }
     }
@@ -35,7 +36,9 @@ fn refused(error: &axum::Error) -> Problem {
     if cause.is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
         let detail =
             format!("the body is too large: at most {REQUEST_BODY_BYTES_MAX} bytes are read");
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).reason("body_too_large");
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+            .reason("body_too_large")
+            .param("max_bytes", REQUEST_BODY_BYTES_MAX);
     }
     Problem::new(StatusCode::BAD_REQUEST, common::chain(error)).reason("body")
 }

@@ -26,6 +26,7 @@ pub mod replay;
 pub mod request;
 pub mod watch;
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -75,12 +76,17 @@ async fn no_such_path(uri: Uri) -> Problem {
         "there is nothing at {}: channels are at /channels/ID.ts, the API at /api/v1",
         uri.path()
     );
-    Problem::new(StatusCode::NOT_FOUND, detail).reason("no_such_path")
+    Problem::new(StatusCode::NOT_FOUND, detail)
+        .reason("no_such_path")
+        .param("path", uri.path())
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{method} is not what {} takes", uri.path());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).reason("no_such_method")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        .reason("no_such_method")
+        .param("method", method)
+        .param("path", uri.path())
 }
 
 impl Peer {
@@ -107,6 +113,15 @@ impl Refused {
         Self {
             problem: Box::new(Problem::new(status, detail).reason(reason.as_str())),
             reason,
+        }
+    }
+
+    /// Adds a fact, for a user interface that speaks another language.
+    #[must_use]
+    pub fn param(self, name: &str, value: impl Display) -> Self {
+        Self {
+            problem: Box::new(self.problem.param(name, value)),
+            ..self
         }
     }
 

@@ -91,11 +91,8 @@ impl OnDemand {
         let detail = format!(
             "{group} may not be joined on demand: allow it with --on-demand {group}/32, or declare a channel"
         );
-        Err(Refused::new(
-            StatusCode::FORBIDDEN,
-            Refusal::OnDemand,
-            detail,
-        ))
+        let refused = Refused::new(StatusCode::FORBIDDEN, Refusal::OnDemand, detail);
+        Err(refused.param("group", group))
     }
 
     fn link<'a>(&self, request: &GroupRequest, links: &'a [Link]) -> Result<&'a Link, Refused> {
@@ -111,6 +108,8 @@ impl OnDemand {
             let (texts, names) = (texts.join(", "), names.join(", "));
             let detail = format!("NIC {texts} is not there; there are {names}");
             Refused::later(Refusal::InterfaceMissing, detail, 5)
+                .param("wanted", texts)
+                .param("present", names)
         })
     }
 
@@ -118,7 +117,7 @@ impl OnDemand {
         if !self.registry.has_room() {
             let max = self.registry.channels_max();
             let detail = format!("{max} channels run, as many as --max-channels allows");
-            return Err(Refused::later(Refusal::MaxChannels, detail, 10));
+            return Err(Refused::later(Refusal::MaxChannels, detail, 10).param("max", max));
         }
         let id = definition.id.to_string();
         self.plane.apply(Arc::new(definition));

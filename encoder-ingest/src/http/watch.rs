@@ -48,7 +48,8 @@ impl WatchAccess {
         let Some(tokens) = &self.tokens else {
             let detail = format!("{} may not watch: it is not in --watch-from", peer.ip());
             let status = StatusCode::FORBIDDEN;
-            return Err(Refused::new(status, Refusal::Access, detail));
+            let refused = Refused::new(status, Refusal::Access, detail);
+            return Err(refused.param("address", peer.ip()));
         };
         let presented = bearer(headers).or_else(|| query.get("token"));
         let roles = [Role::Admin, Role::Node, Role::Watch];
@@ -151,7 +152,7 @@ pub fn no_data(id: &ChannelId, status: &ChannelStatus) -> Problem {
 
 fn unknown(id: &ChannelId) -> Refused {
     let detail = format!("there is no channel {:?}", id.as_str());
-    Refused::new(StatusCode::NOT_FOUND, Refusal::UnknownChannel, detail)
+    Refused::new(StatusCode::NOT_FOUND, Refusal::UnknownChannel, detail).param("channel", id)
 }
 
 /// None when there is nobody to tell.

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use axum::{Json, Router, body::Bytes};
 use common::access::{authorize, bearer, check_browser};
-use common::document::{Mistake, MistakeCode};
+use common::document::{Mistake, MistakeCode, Syntax, line_of};
 use common::problem::Problem;
 use common::tokens::{Role, TokenFile};
 
@@ -81,7 +81,7 @@ async fn create(State(api): State<Arc<Api>>, request: Request) -> Answer {
     let location = format!("/api/v1/streams/{}", order.definition.id);
     let made = blocking(move || api.streams.create(order))
         .await?
-        .map_err(|error| refused(&error))?;
+        .map_err(|error| refused(&error, &body))?;
     Ok((
         StatusCode::CREATED,
         [(header::LOCATION, location)],
@@ -166,6 +166,7 @@ fn shown(view: Option<StreamView>, id: &str) -> Answer {
 fn unknown_stream(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is no stream {id:?}"))
         .reason("unknown_stream")
+        .param("stream", id)
 }
 
 fn mistakes(found: Vec<Mistake>) -> Problem {
@@ -173,17 +174,23 @@ fn mistakes(found: Vec<Mistake>) -> Problem {
         [one] => one.to_string(),
         all => format!("the body has {} mistakes", all.len()),
     };
-    Problem::new(StatusCode::BAD_REQUEST, detail).errors(found)
+    Problem::new(StatusCode::BAD_REQUEST, detail)
+        .reason("mistakes")
+        .param("count", found.len())
+        .errors(found)
 }
 
-fn refused(error: &CreateError) -> Problem {
+fn refused(error: &CreateError, body: &[u8]) -> Problem {
     let detail = common::chain(error);
     let of_key = |pointer: &str| {
-        let mistake = Mistake::new(MistakeCode::Invalid, detail.clone()).at(pointer, None);
-        Problem::new(StatusCode::BAD_REQUEST, detail.clone()).errors(vec![mistake])
+        let line = line_of(body, Syntax::Json, pointer);
+        let mistake = Mistake::new(MistakeCode::Invalid, detail.clone()).at(pointer, line);
+        mistakes(vec![mistake])
     };
     match error {
-        CreateError::Exists(_) => Problem::new(StatusCode::CONFLICT, detail),
+        CreateError::Exists(id) => Problem::new(StatusCode::CONFLICT, detail)
+            .reason("exists")
+            .param("stream", id),
         CreateError::TooMany | CreateError::TooManyFiles | CreateError::Ended(_) => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(10)
         }

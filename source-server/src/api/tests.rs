@@ -152,6 +152,7 @@ async fn what_is_wrong_is_said() {
             (400, Some(pointer)),
             "{problem}"
         );
+        assert_eq!(problem["errors"][0]["line"], 1, "{problem}");
     }
     assert!(fixture.api.streams.list().is_empty());
     assert_eq!(fixture.ask("GET", "/api/v1/nothing", "").await.0, 404);

@@ -167,7 +167,7 @@ fn a_body_is_one_channel_and_its_id_is_that_of_the_path() {
     let other = body(&format!(r#"{{"id":"sport",{inputs}}}"#), Some(&id)).expect_err("another");
     assert_eq!(
         (other[0].pointer.as_str(), other[0].code),
-        ("/id", MistakeCode::Invalid)
+        ("/id", MistakeCode::OtherId)
     );
     let shown = format!(r#"{{"id":"news",{inputs},"origin":"operator","status":{{"state":"x"}}}}"#);
     assert!(body(&shown, Some(&id)).is_ok());

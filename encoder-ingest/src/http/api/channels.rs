@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use common::api::channel::{Channel, ChannelDocument};
-use common::document::{DOCUMENT_BYTES_MAX, Mistake, MistakeCode, Syntax};
+use common::document::{DOCUMENT_BYTES_MAX, Mistake, MistakeCode, Syntax, line_of};
 use common::problem::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -235,8 +235,12 @@ fn definition(
         enabled: true,
         ..channel.clone()
     };
-    if let Some(idle @ Idle::OtherIngest { .. }) = control.registry.idle(&enabled) {
-        let mistake = Mistake::new(MistakeCode::Invalid, idle.to_string()).at("/ingests", None);
+    let idle = control.registry.idle(&enabled);
+    if let Some(idle @ Idle::OtherIngest { ingests, ingest }) = &idle {
+        let at = "/ingests";
+        let line = line_of(&bytes, Syntax::Json, at);
+        let mistake = Mistake::new(MistakeCode::OtherIngest, idle.to_string()).at(at, line);
+        let mistake = mistake.param("ingests", ingests).param("ingest", ingest);
         return Err(mistaken(vec![mistake]));
     }
     Ok(channel)

@@ -21,7 +21,7 @@ pub(super) struct InterfaceList {
 pub(super) async fn list() -> Result<Json<InterfaceList>, Problem> {
     let interfaces = blocking(interfaces).await?.map_err(|error| {
         let detail = format!("the kernel does not list its NICs: {error}");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).reason("interfaces")
     })?;
     Ok(Json(InterfaceList { interfaces }))
 }

@@ -63,10 +63,15 @@ async fn no_such_path(uri: Uri) -> Problem {
         "there is nothing at {PREFIX}{}: {PREFIX}/openapi.json describes what there is",
         uri.path()
     );
-    Problem::new(StatusCode::NOT_FOUND, detail).reason("no_such_path")
+    Problem::new(StatusCode::NOT_FOUND, detail)
+        .reason("no_such_path")
+        .param("path", format!("{PREFIX}{}", uri.path()))
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{method} is not what {PREFIX}{} takes", uri.path());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).reason("no_such_method")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        .reason("no_such_method")
+        .param("method", method)
+        .param("path", format!("{PREFIX}{}", uri.path()))
 }

@@ -39,20 +39,22 @@ pub(super) async fn no_store(request: Request, next: Next) -> Response {
 pub(super) fn id(path: IdPath) -> Result<ChannelId, Problem> {
     match path {
         Ok(Path(id)) => Ok(ChannelId::made(id)),
-        Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, error.body_text())),
+        Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, error.body_text()).reason("path")),
     }
 }
 
 pub(super) fn body(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("the body is too large: at most {bytes_max} bytes are read");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).reason("body_too_large")
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+            .reason("body_too_large")
+            .param("max_bytes", bytes_max)
     };
     match body {
         Ok(bytes) if bytes.len() > bytes_max => Err(too_large()),
         Ok(bytes) => Ok(bytes),
         Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
-        Err(error) => Err(Problem::new(error.status(), error.body_text())),
+        Err(error) => Err(Problem::new(error.status(), error.body_text()).reason("body")),
     }
 }
 
@@ -77,6 +79,7 @@ pub(super) fn mistaken(mistakes: Vec<Mistake>) -> Problem {
     };
     Problem::new(StatusCode::BAD_REQUEST, detail)
         .reason("mistakes")
+        .param("count", mistakes.len())
         .errors(mistakes)
 }
 
@@ -93,7 +96,9 @@ pub(super) fn refused(error: &ChangeError) -> Problem {
         }
         ChangeError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "state_dir"),
     };
-    let problem = Problem::new(status, error.to_string()).reason(reason);
+    let problem = Problem::new(status, error.to_string())
+        .reason(reason)
+        .params(error.params());
     if status == StatusCode::SERVICE_UNAVAILABLE {
         return problem.retry_after(RETRY_AFTER_S);
     }
@@ -110,6 +115,7 @@ pub(super) async fn blocking<T: Send + 'static>(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the request could not be carried out: the log says why",
         )
+        .reason("internal")
     })
 }
 

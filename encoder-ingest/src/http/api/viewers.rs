@@ -69,7 +69,9 @@ pub(super) async fn disconnect(
         return Ok(StatusCode::NO_CONTENT);
     }
     let detail = format!("there is no viewer {id}");
-    Err(Problem::new(StatusCode::NOT_FOUND, detail).reason("unknown_viewer"))
+    Err(Problem::new(StatusCode::NOT_FOUND, detail)
+        .reason("unknown_viewer")
+        .param("viewer", id))
 }
 
 fn shown(viewer: &LiveViewer) -> ViewerDocument {
