@@ -73,6 +73,9 @@ fn relayed_whole(channels: u16, mbps: u32) {
         let shown = ingest.channel(&id);
         assert_eq!(ingest.metric("lost_total", &channel), 0.0, "{shown}");
         assert_eq!(ingest.metric("viewer_skipped_bytes_total", &channel), 0.0);
+        let sent = ingest.metric("sent_bytes_total", &channel);
+        let least = f64::from(mbps) * 1e6 / 8.0 * duration().as_secs_f64() * 0.9;
+        assert!(sent > least, "only {sent} bytes of {least}");
         assert_eq!(ingest.metric("malformed_datagrams_total", &channel), 0.0);
     }
     assert!(ingest.process.runs());

@@ -1,0 +1,174 @@
+//! Source and ingest together: faults that source-server makes on demand are put right or counted
+//! by cause, and its `verify` judges what came through.
+
+use e2e::binaries::Profile;
+use e2e::gate::{Need, can_run};
+use e2e::http::Http;
+use e2e::ingest::{Ingest, Options};
+use e2e::metrics::Metrics;
+use e2e::scene::Scene;
+use e2e::source;
+use e2e::wait::{seconds, wait_until};
+use serde_json::{Value, json};
+
+const URL: &str = "udp://239.255.0.1:5000";
+const WATCHED: &str = "http://127.0.0.1:9525/channels/news.ts";
+const STREAM: &str = "/api/v1/streams/testcard";
+
+/// An ingest that receives a proven test card, and where its source is told what to break.
+struct Pair<'a> {
+    ingest: Ingest<'a>,
+    source: Http<'a>,
+    scene: &'a Scene,
+}
+
+impl Pair<'_> {
+    #[track_caller]
+    fn break_it(&self, faults: &Value) {
+        let path = format!("{STREAM}/faults");
+        let answer = self.source.send_json("PUT", &path, faults);
+        assert!(answer.status() < 300, "{}", answer.text());
+    }
+
+    /// What the source has done of one kind.
+    fn made(&self, kind: &str) -> f64 {
+        let metrics = Metrics::parse(&self.source.get("/metrics").text());
+        metrics.value("source_server_faults_total", &[("kind", kind)])
+    }
+
+    /// Reads the relay for some seconds; answers the exit code of `verify` and what it said.
+    fn verify(&self, duration_s: u64) -> (i32, String) {
+        let host = &self.scene.node;
+        let mut reader = source::verify(host, Profile::Same, WATCHED, seconds(duration_s));
+        let code = reader.exit_code(seconds(duration_s + 20));
+        (code, reader.log())
+    }
+
+    /// Lets the source be well again and waits until all that was made is behind the ingest.
+    fn well_again(&self) {
+        self.break_it(&json!({}));
+        self.ingest.wait_receiving("news");
+    }
+
+    fn lost(&self, cause: &str) -> f64 {
+        let labels = [("channel", "news"), ("cause", cause)];
+        self.ingest.metric("lost_total", &labels)
+    }
+}
+
+fn with_pair(arguments: &str, test: impl FnOnce(&Pair<'_>)) {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
+    let arguments = format!("--channels 1 --group 239.255.0.1 --port 5000 --proof {arguments}");
+    let _source = source::start(&scene.source, Profile::Same, "eth0", &arguments);
+    let source = Http::new(&scene.source, ([127, 0, 0, 1], 9537).into());
+    ingest.wait_receiving("news");
+    test(&Pair {
+        ingest,
+        source,
+        scene: &scene,
+    });
+}
+
+#[test]
+fn a_well_source_is_verified_by_many_viewers() {
+    with_pair("--rtp", |pair| {
+        let mut reader = source::verify(&pair.scene.node, Profile::Same, WATCHED, seconds(4));
+        let (code, log) = pair.verify(4);
+        assert_eq!(code, 0, "{log}");
+        assert_eq!(reader.exit_code(seconds(20)), 0, "{}", reader.log());
+        assert_eq!(pair.ingest.metric("lost_total", &[]), 0.0);
+    });
+}
+
+#[test]
+fn reorder_duplicates_and_jitter_are_put_right_in_rtp() {
+    with_pair("--rtp", |pair| {
+        pair.break_it(&json!({"seed": 3, "reorder": {"every": 40, "distance": 2},
+            "duplicate": {"every": 30}, "jitter": {"ms": 5}}));
+        let (code, log) = pair.verify(5);
+        assert_eq!(code, 0, "{log}");
+        pair.well_again();
+        assert_eq!(pair.lost("network"), 0.0);
+        let repaired = |kind| {
+            let labels = [("channel", "news"), ("kind", kind)];
+            pair.ingest.metric("repaired_packets_total", &labels)
+        };
+        assert_eq!(repaired("duplicates"), pair.made("duplicate"));
+        assert!(repaired("reordered") >= pair.made("reorder"));
+        assert!(pair.made("reorder") > 50.0);
+    });
+}
+
+#[test]
+fn loss_in_rtp_is_counted_exactly_and_seen_by_verify() {
+    with_pair("--rtp", |pair| {
+        pair.break_it(&json!({"seed": 5, "loss": {"probability": 0.01}}));
+        let (code, log) = pair.verify(4);
+        assert_eq!(code, 1, "{log}");
+        pair.well_again();
+        assert!(pair.made("loss") > 10.0);
+        assert_eq!(pair.lost("network"), pair.made("loss"));
+        assert_eq!(pair.lost("upstream"), 0.0);
+    });
+}
+
+#[test]
+fn garbage_is_counted_and_nothing_of_it_comes_through() {
+    with_pair("", |pair| {
+        pair.break_it(&json!({"seed": 5, "garbage": {"every": 25}}));
+        let (code, log) = pair.verify(4);
+        assert_eq!(code, 0, "{log}");
+        pair.break_it(&json!({}));
+        let labels = [("channel", "news")];
+        let malformed = || pair.ingest.metric("malformed_datagrams_total", &labels);
+        wait_until("all garbage is counted", seconds(3), || {
+            malformed() == pair.made("garbage")
+        });
+        assert!(malformed() > 50.0);
+        assert_eq!(pair.ingest.metric("lost_total", &[]), 0.0);
+    });
+}
+
+#[test]
+fn loss_in_plain_ts_is_told_as_before_the_nic() {
+    with_pair("", |pair| {
+        pair.break_it(&json!({"seed": 5, "loss": {"every": 200}}));
+        let status = pair
+            .ingest
+            .wait_status("news", "degraded", "loss_before_nic", seconds(5));
+        let detail = status["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains("RTP"), "that RTP would tell: {status}");
+        assert!(pair.lost("unattributed") > 0.0);
+        pair.well_again();
+    });
+}
+
+#[test]
+fn a_source_that_begins_anew_is_a_restart_without_loss() {
+    with_pair("--rtp", |pair| {
+        pair.break_it(&json!({"restart": true}));
+        wait_until("the restart is counted", seconds(5), || {
+            pair.ingest.metric("source_restarts_total", &[]) == 1.0
+        });
+        pair.ingest.wait_receiving("news");
+        assert_eq!(pair.ingest.metric("lost_total", &[]), 0.0);
+    });
+}
+
+#[test]
+fn a_stream_that_is_removed_at_the_source_stops_and_comes_back() {
+    with_pair("", |pair| {
+        let gone = pair.source.request("DELETE", STREAM, &[], b"");
+        assert_eq!(gone.status(), 204, "{}", gone.text());
+        let ingest = &pair.ingest;
+        ingest.wait_status("news", "stopped", "stopped", seconds(4));
+        let stream = json!({"id": "testcard", "url": URL});
+        let made = pair.source.send_json("POST", "/api/v1/streams", &stream);
+        assert_eq!(made.status(), 201, "{}", made.text());
+        ingest.wait_receiving("news");
+    });
+}
