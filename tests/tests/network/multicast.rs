@@ -51,6 +51,8 @@ fn any_source_multicast_is_relayed_as_it_was_sent() {
     nothing_lost(&ingest);
     let service = &status["services"][0];
     assert_eq!(service["service_id"], 1, "{status}");
+    assert_eq!(service["name"], "Test 0001", "{status}");
+    assert_eq!(service["provider"], "e2e", "{status}");
     assert_eq!(service["streams"][0]["type"], "h264", "{status}");
 }
 

@@ -89,8 +89,9 @@ fn the_test_card_plays_without_a_complaint() {
 - {id: testcard, name: Test card, inputs: [{url: 'udp://239.255.0.1:5000'}]}
 ";
     let ingest = Ingest::start(&scene.node, &Options::new("eth0").channels(text));
-    let status = ingest.wait_receiving("testcard");
+    ingest.wait_receiving("testcard");
     plays(&scene, "http://127.0.0.1:9525/channels/testcard.ts");
+    let status = ingest.channel("testcard")["status"].take();
     let kinds = status["services"][0]["streams"].to_string();
     assert!(kinds.contains("h264") && kinds.contains("aac"), "{status}");
 }
