@@ -30,6 +30,8 @@ pub struct ReceiveTools {
     /// then.
     spill: Box<[u8]>,
     aside: Aside,
+    /// A run on the careful path, as it was on the wire: kept, so that it is allocated once.
+    whole: Vec<u8>,
 }
 
 /// Datagrams on the careful path, out of the way of the blocks that they are copied into.
@@ -49,6 +51,7 @@ impl Default for ReceiveTools {
             headers: vec![0; BATCH_DATAGRAMS_MAX * HEADER_BYTES].into_boxed_slice(),
             spill: vec![0; BATCH_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX].into_boxed_slice(),
             aside: Aside::default(),
+            whole: Vec::new(),
         }
     }
 }
@@ -176,15 +179,17 @@ impl ReceiveTools {
     ) {
         self.aside.clear();
         let bytes = self.calls.received_bytes(0);
-        let whole = self.whole_run(room, layout, bytes);
+        let mut whole = std::mem::take(&mut self.whole);
+        self.whole_run(room, layout, bytes, &mut whole);
         for datagram in whole.chunks(segment_bytes.max(1)).skip(from) {
             self.aside.push(&[datagram], datagram.len());
         }
+        self.whole = whole;
     }
 
     /// The bytes of the last run as they were on the wire.
-    fn whole_run(&self, room: &Room<'_>, layout: Layout, bytes: usize) -> Vec<u8> {
-        let mut whole = Vec::with_capacity(bytes + DATAGRAM_BYTES_MAX);
+    fn whole_run(&self, room: &Room<'_>, layout: Layout, bytes: usize, whole: &mut Vec<u8>) {
+        whole.clear();
         if layout.header_bytes == 0 {
             let first = room.first.len() / layout.slot_bytes * layout.slot_bytes;
             for piece in [&room.first[..first], room.second] {
@@ -208,7 +213,6 @@ impl ReceiveTools {
         let rest = bytes.saturating_sub(whole.len());
         whole.extend_from_slice(&self.spill[..rest.min(self.spill.len())]);
         whole.truncate(bytes);
-        whole
     }
 }
 
