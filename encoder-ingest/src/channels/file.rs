@@ -86,8 +86,8 @@ const SHOWN_KEYS: &[&str] = &["origin", "status"];
 /// A file that was cut off, or never written, must not mean that there are no channels.
 const NONE_IS_SAID: &str = ": write \"channels: []\" if there are none";
 
-/// Reads a whole channels file. `profiles` in it are taken of declared channels alone. Nothing is a
-/// mistake: `channels: []` says that there are none.
+/// Reads a whole channels file. Nothing is a mistake: `channels: []` says that there are none. Its
+/// `profiles` are for declared channels alone: operators' can name those that are declared.
 ///
 /// # Errors
 /// Every mistake in it.
@@ -147,16 +147,16 @@ pub(super) fn read_stored(bytes: &[u8]) -> Result<Vec<ChannelDefinition>, Vec<Mi
 }
 
 fn read_file(root: &Cursor<'_>, context: Context<'_>) -> Option<ChannelsFile> {
-    let fields = root.fields(match context.origin {
-        Origin::Declared => &["channels", "profiles"],
-        _ => &["channels"],
-    })?;
+    let fields = root.fields(&["channels", "profiles"])?;
     let profiles = match fields.get("profiles") {
         Some(at) => read_profiles(&at)?,
         None => Profiles::new(),
     };
     let all = match context.profiles {
-        Known::Those(known) => Some(known.clone().into_iter().chain(profiles.clone()).collect()),
+        Known::Those(known) if context.origin == Origin::Declared => {
+            Some(known.clone().into_iter().chain(profiles.clone()).collect())
+        }
+        Known::Those(known) => Some(known.clone()),
         Known::Any => None,
     };
     let context = Context {

@@ -176,13 +176,20 @@ fn a_body_is_one_channel_and_its_id_is_that_of_the_path() {
 }
 
 #[test]
-fn operators_bring_no_profiles_but_use_those_of_the_file() {
+fn profiles_that_operators_bring_are_checked_and_not_used() {
     let profiles = declared(EXAMPLE).expect("the example").profiles;
     let text = "channels: [{id: a, inputs: [{url: 'udp://239.1.1.1:1'}], renditions: [mobile]}]";
     let operator = context(&profiles, Origin::Operator);
     assert!(read(text.as_bytes(), Syntax::Yaml, operator).is_ok());
-    let own = read(b"profiles: {}", Syntax::Yaml, operator).expect_err("profiles");
-    assert_eq!(own[0].code, MistakeCode::UnknownKey);
+    let with = |text: &str| read(text.as_bytes(), Syntax::Yaml, operator);
+    let brought = "\nprofiles: {own: {audio: aac, audio_kbps: 96}}";
+    let own = with(&format!("{text}{brought}")).expect("a whole file");
+    assert_eq!((own.channels.len(), own.profiles.len()), (1, 1));
+    let used = with(&format!("{}{brought}", text.replace("mobile", "own")));
+    let used = used.expect_err("the profile is not declared");
+    assert_eq!(used[0].pointer, "/channels/0/renditions/0");
+    let wrong = with("channels: []\nprofiles: {own: {audio: aac}}").expect_err("no rate");
+    assert_eq!(wrong[0].pointer, "/profiles/own/audio_kbps");
 }
 
 proptest! {

@@ -31,6 +31,15 @@ pub(super) struct ChannelList {
     channels: Vec<Channel>,
 }
 
+/// What a whole set changed, or would change.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Applied {
+    #[serde(flatten)]
+    difference: DifferenceDocument,
+    /// Keys of the file that are right and have no effect here: `profiles`.
+    ignored: Vec<&'static str>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApplyQuery {
@@ -154,11 +163,12 @@ pub(super) async fn remove(
 }
 
 /// Makes a channels file, in YAML or JSON, the whole set of operator channels; channels in it that
-/// are for other ingests are passed over. `profiles` belong into the file of `--channels`.
+/// are for other ingests are passed over. `profiles` in it are checked and have no effect, as
+/// `ignored` says: operator channels name those that the file of `--channels` declares.
 #[utoipa::path(post, path = "/channels:apply", tag = "channels",
     params(("dry_run" = Option<bool>, Query, description = "Only compare")),
     request_body(content((String = "application/yaml"), (Object = "application/json"))), responses(
-    (status = 200, description = "What changed, or would change", body = DifferenceDocument),
+    (status = 200, description = "What changed, or would change", body = Applied),
     (status = 400, description = "Every mistake in the body", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "A channel in it is declared", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
@@ -170,7 +180,7 @@ pub(super) async fn apply(
     headers: HeaderMap,
     asker: Asker,
     given: Body,
-) -> Result<Json<DifferenceDocument>, Problem> {
+) -> Result<Json<Applied>, Problem> {
     let Query(query) =
         query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
     let bytes = body(given, DOCUMENT_BYTES_MAX)?;
@@ -183,10 +193,13 @@ pub(super) async fn apply(
         let in_force = control.registry.in_force();
         let context = control.registry.context(&in_force);
         let file = file::read(&bytes, syntax, context).map_err(mistaken)?;
-        let applied = control.registry.apply(file, query.dry_run, &author);
-        applied
-            .map(|difference| Json(difference.document()))
-            .map_err(|error| refused(&error))
+        let profiles = (!file.profiles.is_empty()).then_some("profiles");
+        let difference = control.registry.apply(file, query.dry_run, &author);
+        let difference = difference.map_err(|error| refused(&error))?;
+        Ok(Json(Applied {
+            difference: difference.document(),
+            ignored: profiles.into_iter().collect(),
+        }))
     })
     .await?
 }

@@ -469,7 +469,7 @@ async fn a_whole_set_is_compared_and_applied() {
     assert_eq!(api.post(&channel("two")).await.status, 201);
     let text = "channels:\n- {id: two, name: Two, inputs: [{url: 'udp://239.1.1.1:5000', interface: eth1}]}\n- {id: three, inputs: [{url: 'udp://239.1.1.4:5000'}]}\n";
     let wanted = json!({
-        "added": ["three"], "changed": ["two"], "removed": ["one"],
+        "added": ["three"], "changed": ["two"], "removed": ["one"], "ignored": [],
         "changes": {"two": {"name": {"old": "two", "new": "Two"}}},
     });
     let compared = api

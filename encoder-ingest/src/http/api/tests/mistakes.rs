@@ -113,3 +113,16 @@ async fn a_refusal_has_its_facts() {
     let path = api.ask("GET /nothing").await.problem(404);
     assert_eq!(path["params"], json!({"path": "/api/v1/nothing"}));
 }
+
+#[tokio::test]
+async fn a_whole_channels_file_is_applied_and_its_profiles_are_named_as_ignored() {
+    let api = Api::new();
+    let text = "channels: [{id: news, inputs: [{url: 'udp://239.1.1.1:1'}]}]\n\
+                profiles: {own: {audio: aac, audio_kbps: 96}}";
+    let applied = api.send("POST /channels:apply", &[], text).await;
+    assert_eq!(applied.status, 200, "{applied:?}");
+    assert_eq!(applied.json()["added"], json!(["news"]));
+    assert_eq!(applied.json()["ignored"], json!(["profiles"]));
+    let again = api.send("POST /channels:apply", &[], "channels: []").await;
+    assert_eq!(again.json()["ignored"], json!([]));
+}
