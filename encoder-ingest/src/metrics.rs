@@ -71,6 +71,7 @@ pub enum Refusal {
     /// No token, an unknown one, one without the right, or a foreign web page.
     Access,
     Busy,
+    ChannelDisabled,
     /// No file descriptor is left.
     FileLimit,
     HeadTimeout,
@@ -89,9 +90,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Access,
         Self::Busy,
+        Self::ChannelDisabled,
         Self::FileLimit,
         Self::HeadTimeout,
         Self::HeadTooLarge,
@@ -112,6 +114,7 @@ impl Refusal {
         match self {
             Self::Access => "access",
             Self::Busy => "busy",
+            Self::ChannelDisabled => "channel_disabled",
             Self::FileLimit => "file_limit",
             Self::HeadTimeout => "head_timeout",
             Self::HeadTooLarge => "head_too_large",

@@ -29,7 +29,11 @@ struct Running {
 }
 
 fn start(flags: &str) -> Running {
-    let words = format!("encoder-ingest --interface lo --listen 127.0.0.1:0 --workers 1 {flags}");
+    start_at("127.0.0.1:0", flags)
+}
+
+fn start_at(listen: &str, flags: &str) -> Running {
+    let words = format!("encoder-ingest --interface lo --listen {listen} --workers 1 {flags}");
     let config = Config::from_arguments(words.split_whitespace().map(OsString::from));
     let config = config.expect("config");
     let loaded = Loaded::read(registry_options(&config)).expect("nothing to load");
@@ -167,4 +171,33 @@ async fn it_ends_while_events_are_followed_and_heads_are_waited_for() {
         let ended = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
         ended.expect("the connection is closed").ok();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ipv4_viewer_of_an_ipv6_socket_is_shown_as_ipv4() {
+    let mut running = start_at("[::]:0", "--no-auth --on-demand 239.255.0.0/16");
+    running.address.set_ip([127, 0, 0, 1].into());
+    let viewer = running.watch(1).await;
+    let own = viewer.local_addr().expect("own address");
+    let shown = running
+        .ask("GET /api/v1/channels/udp.239.255.77.77.5077.lo/viewers")
+        .await;
+    assert!(shown.contains(&format!("\"address\":\"{own}\"")), "{shown}");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_channel_is_no_unknown_one() {
+    let file = tempfile::NamedTempFile::new().expect("file");
+    let text = "channels: [{id: off, enabled: false, inputs: [{url: 'udp://239.255.77.77:5077'}]}]";
+    std::fs::write(file.path(), text).expect("write");
+    let running = start(&format!("--channels {}", file.path().display()));
+    let off = running.ask("GET /channels/off.ts").await;
+    assert!(off.starts_with("HTTP/1.1 404 "), "{off}");
+    assert!(off.contains("\"reason\":\"channel_disabled\""), "{off}");
+    assert!(off.contains("set enabled to true"), "{off}");
+    let none = running.ask("GET /channels/none.ts").await;
+    assert!(none.contains("\"reason\":\"unknown_channel\""), "{none}");
+    assert!(none.contains("\"params\":{\"channel\":\"none\"}"), "{none}");
+    running.end().await;
 }

@@ -152,8 +152,7 @@ fn expired(used: &mut BTreeMap<ChannelId, Instant>, now: Instant) -> Vec<Channel
         .collect()
 }
 
-/// The channel that receives the group on that NIC and nothing else: one with backups might go over
-/// to another group.
+/// The channel that receives the group on that NIC: its first input is the one that is received.
 fn carrier<'a>(
     running: &'a [Arc<ChannelDefinition>],
     group: &MulticastGroup,
@@ -162,7 +161,7 @@ fn carrier<'a>(
     links: &[Link],
 ) -> Option<&'a ChannelId> {
     let carries = |definition: &ChannelDefinition| {
-        let [input] = definition.inputs.as_slice() else {
+        let Some(input) = definition.inputs.first() else {
             return false;
         };
         let on = match &input.interface {
@@ -276,7 +275,9 @@ mod tests {
         assert_eq!(find("239.1.1.1:5000", &links[1]).as_deref(), Some("second"));
         assert_eq!(find("239.1.1.1:5001", &links[0]), None);
         assert_eq!(find("10.0.0.1@239.1.1.1:5000", &links[0]), None);
-        assert_eq!(find("239.1.1.2:5000", &links[0]), None);
+        assert_eq!(find("239.1.1.2:5000", &links[0]).as_deref(), Some("backed"));
+        // The backup is not what is received.
+        assert_eq!(find("239.1.1.3:5000", &links[0]), None);
     }
 
     #[test]

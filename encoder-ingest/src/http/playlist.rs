@@ -198,14 +198,14 @@ mod tests {
         let odd = definition("udp.ff3e::1.5000.a%b", "odd", Origin::OnDemand);
         let list = [news, preview, odd].map(Arc::new);
         assert_eq!(
-            m3u(&list, "http://h:9525", Some("a+b-c")),
+            m3u(&list, "http://h:9525", Some("a+b-c._~")),
             "#EXTM3U\n\
              #EXTINF:-1 tvg-id=\"news\" tvg-chno=\"7\" group-title=\"Info '24'\" tvg-logo=\"https://logo.example/n.png\",News, HD\n\
-             http://h:9525/channels/news.ts?token=a%2Bb-c\n\
+             http://h:9525/channels/news.ts?token=a%2Bb-c._~\n\
              #EXTINF:-1 tvg-id=\"news.preview\",News small\n\
-             http://h:9525/channels/news/preview.ts?token=a%2Bb-c\n\
+             http://h:9525/channels/news/preview.ts?token=a%2Bb-c._~\n\
              #EXTINF:-1 tvg-id=\"udp.ff3e::1.5000.a%b\",odd\n\
-             http://h:9525/channels/udp.ff3e::1.5000.a%25b.ts?token=a%2Bb-c\n"
+             http://h:9525/channels/udp.ff3e::1.5000.a%25b.ts?token=a%2Bb-c._~\n"
         );
         assert_eq!(m3u(&[], "http://h", None), "#EXTM3U\n");
     }

@@ -12,6 +12,7 @@ use common::tokens::{Role, TokenFile};
 use ipnet::IpNet;
 use tokio::net::TcpStream;
 
+use crate::channels::change::Idle;
 use crate::definition::ChannelId;
 use crate::http::head::RequestHead;
 use crate::http::on_demand::OnDemand;
@@ -91,9 +92,26 @@ impl Watch {
         let id = match &request.wanted {
             Wanted::Group(group) => self.on_demand.channel(group, request.head_only)?,
             Wanted::Channel(id) if self.plane.channel(id).is_some() => id.clone(),
-            Wanted::Channel(id) => return Err(unknown(id)),
+            Wanted::Channel(id) => return Err(self.not_running(id)),
         };
         Ok((request, id))
+    }
+
+    /// A channel that is in force and does not run is one that its operator can bring to run.
+    fn not_running(&self, id: &ChannelId) -> Refused {
+        let registry = &self.on_demand.registry;
+        let idle = registry
+            .in_force()
+            .all
+            .get(id)
+            .map(|one| registry.idle(one));
+        match idle.flatten() {
+            Some(Idle::Disabled) => disabled(id),
+            Some(Idle::OtherIngest { ingests, ingest }) => unknown(id)
+                .param("ingests", ingests)
+                .param("ingest", ingest),
+            None => unknown(id),
+        }
     }
 
     async fn hand_over(
@@ -153,6 +171,11 @@ pub fn no_data(id: &ChannelId, status: &ChannelStatus) -> Problem {
 fn unknown(id: &ChannelId) -> Refused {
     let detail = format!("there is no channel {:?}", id.as_str());
     Refused::new(StatusCode::NOT_FOUND, Refusal::UnknownChannel, detail).param("channel", id)
+}
+
+fn disabled(id: &ChannelId) -> Refused {
+    let detail = format!("channel {id}: {}", Idle::Disabled);
+    Refused::new(StatusCode::NOT_FOUND, Refusal::ChannelDisabled, detail).param("channel", id)
 }
 
 /// None when there is nobody to tell.

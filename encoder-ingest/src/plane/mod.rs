@@ -14,6 +14,7 @@ mod options;
 mod shared;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -212,7 +213,8 @@ impl Plane {
         let live = Arc::new(LiveViewer {
             id,
             channel: Arc::clone(&entry.live),
-            address,
+            // An IPv4 client of an IPv6 socket is shown as the IPv4 client that it is.
+            address: SocketAddr::new(address.ip().to_canonical(), address.port()),
             user_agent,
             since: jiff::Timestamp::now().to_string(),
             counters: ViewerCounters::default(),
