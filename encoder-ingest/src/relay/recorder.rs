@@ -63,7 +63,7 @@ impl Recorder {
 
     /// Something is missing here, and counted elsewhere.
     pub fn gap(&mut self) {
-        self.signal.gap(self.history.head());
+        self.signal.gap();
     }
 
     /// The source begins anew.
@@ -95,7 +95,7 @@ impl Recorder {
     fn scan(&mut self, now_ms: u64) {
         while self.scanned < self.history.head() {
             let bytes = self.history.contiguous(self.scanned);
-            match self.signal.scan(bytes, self.scanned) {
+            match self.signal.scan(bytes) {
                 Scanned::All => self.scanned += bytes.len() as u64,
                 Scanned::RandomAccess(at) => {
                     let position = self.scanned + at as u64;

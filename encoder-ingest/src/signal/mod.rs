@@ -83,25 +83,23 @@ impl Signal {
         }
     }
 
-    /// Scans whole packets that begin with a sync byte; `position` is where they lie in the
-    /// channel's stream. Stops behind a random access point.
-    pub fn scan(&mut self, packets: &[u8], position: u64) -> Scanned {
+    /// Scans whole packets that begin with a sync byte. Stops behind a random access point.
+    pub fn scan(&mut self, packets: &[u8]) -> Scanned {
         for (index, bytes) in packets.chunks_exact(PACKET_BYTES).enumerate() {
             if self.pids.expected(bytes) {
                 continue;
             }
-            let offset = index * PACKET_BYTES;
-            if self.unexpected(bytes, position + offset as u64) {
-                return Scanned::RandomAccess(offset);
+            if self.unexpected(bytes) {
+                return Scanned::RandomAccess(index * PACKET_BYTES);
             }
         }
         Scanned::All
     }
 
-    /// Something is known to be missing before `position`: a gap of the continuity counters that
-    /// spans it is explained, and counted elsewhere.
-    pub fn gap(&mut self, position: u64) {
-        self.pids.gap(position);
+    /// Something is missing here, and counted elsewhere: what the continuity counters then show is
+    /// explained by it, once for each PID.
+    pub fn gap(&mut self) {
+        self.pids.gap();
     }
 
     /// Another source begins: what was known of PIDs and tables does not hold any more.
@@ -150,7 +148,7 @@ impl Signal {
 
     /// The packet is none that continues its PID plainly. Answers whether a viewer can begin here.
     #[cold]
-    fn unexpected(&mut self, bytes: &[u8], position: u64) -> bool {
+    fn unexpected(&mut self, bytes: &[u8]) -> bool {
         let Some(packet) = TsPacket::new(bytes) else {
             return false;
         };
@@ -158,7 +156,7 @@ impl Signal {
             self.counts.transport_errors += 1;
             return false;
         }
-        let Some((role, arrival)) = self.pids.arrive(packet, position) else {
+        let Some((role, arrival)) = self.pids.arrive(packet) else {
             return false;
         };
         self.counts.scrambled_packets += u64::from(packet.scrambled());

@@ -40,8 +40,6 @@ pub struct PidTable {
     /// 0: not seen; else the place in `states`, plus one.
     places: Box<[u8; Pid::COUNT]>,
     states: Vec<PidState>,
-    /// Position behind the last known gap.
-    gap_position: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +53,8 @@ struct PidState {
     cc: u8,
     repeated: bool,
     scrambled: bool,
-    position: u64,
+    /// Something is known to be missing since the last packet that had a counter to judge.
+    interrupted: bool,
     packets: u64,
     packets_reported: u64,
 }
@@ -75,7 +74,6 @@ impl Default for PidTable {
         Self {
             places: Box::new([0; Pid::COUNT]),
             states: Vec::new(),
-            gap_position: 0,
         }
     }
 }
@@ -109,30 +107,22 @@ impl PidTable {
 
     /// Judges a packet that [`Self::expected`] did not take. None: of no interest (null packets,
     /// reserved `adaptation_field_control`, more PIDs than are followed).
-    pub fn arrive(&mut self, packet: TsPacket<'_>, position: u64) -> Option<(Role, Arrival)> {
-        let gap_position = self.gap_position;
+    pub fn arrive(&mut self, packet: TsPacket<'_>) -> Option<(Role, Arrival)> {
         let state = self.state(packet.pid())?;
         state.packets += 1;
         if !packet.has_payload() && !packet.has_adaptation_field() {
             return None;
         }
-        let arrival = state.judge(packet, gap_position);
-        state.expect_after(packet, position);
+        let arrival = state.judge(packet);
+        state.expect_after(packet);
         Some((state.role, arrival))
     }
 
-    /// Something is missing before `position`.
-    ///
-    /// The fast path does not note where each PID was last seen, so all PIDs count as interrupted
-    /// here: each may once continue with any counter.
-    pub fn gap(&mut self, position: u64) {
-        self.gap_position = position;
-        for state in self
-            .states
-            .iter_mut()
-            .filter(|state| state.next_header != 0)
-        {
+    /// Something is missing here: each PID may once go on with any counter.
+    pub fn gap(&mut self) {
+        for state in &mut self.states {
             state.look_closely();
+            state.interrupted = true;
         }
     }
 
@@ -193,7 +183,7 @@ impl PidState {
             cc: 0,
             repeated: false,
             scrambled: false,
-            position: 0,
+            interrupted: false,
             packets: 0,
             packets_reported: 0,
         }
@@ -214,31 +204,32 @@ impl PidState {
         }
     }
 
-    fn judge(&mut self, packet: TsPacket<'_>, gap_position: u64) -> Arrival {
+    fn judge(&mut self, packet: TsPacket<'_>) -> Arrival {
         let last = self.last_cc();
         let started = std::mem::replace(&mut self.started, true);
-        if !started || packet.discontinuity() || !packet.has_payload() {
+        if packet.discontinuity() || !started {
+            self.interrupted = false;
             self.repeated = false;
             return Arrival::Continues;
         }
-        let ahead = packet.cc().wrapping_sub(last) & 0xf;
-        match ahead {
+        if !packet.has_payload() {
+            return Arrival::Continues;
+        }
+        let explained = std::mem::take(&mut self.interrupted);
+        match packet.cc().wrapping_sub(last) & 0xf {
             1 => {
                 self.repeated = false;
                 Arrival::Continues
             }
-            0 if !std::mem::replace(&mut self.repeated, true) => Arrival::Duplicate,
-            _ => {
-                let explained = self.next_header == 0 && self.position < gap_position;
-                Arrival::Gap {
-                    missing: ahead.wrapping_sub(1) & 0xf,
-                    explained,
-                }
-            }
+            0 if !explained && !std::mem::replace(&mut self.repeated, true) => Arrival::Duplicate,
+            ahead => Arrival::Gap {
+                missing: ahead.wrapping_sub(1) & 0xf,
+                explained,
+            },
         }
     }
 
-    fn expect_after(&mut self, packet: TsPacket<'_>, position: u64) {
+    fn expect_after(&mut self, packet: TsPacket<'_>) {
         // Without payload the counter keeps its value (2.4.3.3); what it showed is not to be
         // believed but after a discontinuity.
         if packet.has_payload() || packet.discontinuity() {
@@ -246,19 +237,15 @@ impl PidState {
         } else {
             self.cc = self.last_cc();
         }
-        self.position = position;
         self.scrambled = packet.scrambled();
-        let each = matches!(self.role, Role::Pat | Role::Pmt(_) | Role::Sdt);
-        self.next_header = if each || packet.scrambled() || self.repeated {
+        let table = matches!(self.role, Role::Pat | Role::Pmt(_) | Role::Sdt);
+        let each = table || packet.scrambled() || self.repeated || self.interrupted;
+        self.next_header = if each {
             0
         } else {
             let [high, low] = self.pid.value().to_be_bytes();
-            u32::from_be_bytes([
-                SYNC_BYTE,
-                high,
-                low,
-                PAYLOAD_ONLY | (self.cc.wrapping_add(1) & 0xf),
-            ])
+            let next = self.cc.wrapping_add(1) & 0xf;
+            u32::from_be_bytes([SYNC_BYTE, high, low, PAYLOAD_ONLY | next])
         };
     }
 }

@@ -103,7 +103,7 @@ fn pes(stream: &[u8]) -> Vec<u8> {
 fn scan(signal: &mut Signal, packets: &[u8]) -> Vec<usize> {
     let (mut found, mut at) = (Vec::new(), 0);
     while at < packets.len() {
-        match signal.scan(&packets[at..], at as u64) {
+        match signal.scan(&packets[at..]) {
             Scanned::All => break,
             Scanned::RandomAccess(offset) => {
                 found.push(at + offset);
@@ -283,17 +283,37 @@ fn a_known_gap_explains_each_pid_once() {
         .collect();
     let (before, after) = (packets[..4].concat(), packets.split_off(6));
     scan(&mut signal, &before);
-    signal.gap(before.len() as u64);
+    signal.gap();
     scan(&mut signal, &after[..4].concat());
     assert_eq!(signal.counts().missing_plain, 0);
     assert_eq!(signal.counts().continuity_errors, 2);
     // What is missing later is not explained by it.
     let mut late = Signal::new(None);
     scan(&mut late, &before);
-    late.gap(before.len() as u64);
+    late.gap();
     let more = [&after[0][..], &after[1], &after[4]].concat();
-    late.scan(&more, before.len() as u64);
+    late.scan(&more);
     assert_eq!(late.counts().missing_plain, 1);
+}
+
+#[test]
+fn a_gap_is_still_explained_behind_packets_without_payload() {
+    let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
+    let packets: Vec<Vec<u8>> = (0..8)
+        .map(|_| muxer.packet(0x100, false, &[], &[0x55; 184]))
+        .collect();
+    // A PCR alone: the counter stands still.
+    let mut clock = packets[5].clone();
+    clock[3] = 0x20 | (clock[3] & 0xf);
+    clock[4..6].copy_from_slice(&[183, 0x10]);
+    scan(&mut signal, &packets[..3].concat());
+    signal.gap();
+    scan(
+        &mut signal,
+        &[&clock[..], &packets[6], &packets[7]].concat(),
+    );
+    assert_eq!(signal.counts().missing_plain, 0);
+    assert_eq!(signal.counts().continuity_errors, 1);
 }
 
 #[test]

@@ -36,9 +36,9 @@ pub const TARGETS: [Target; 6] = [
 /// TS packets, one behind the other, read field by field and by the signal analysis.
 pub fn ts(bytes: &[u8]) {
     let mut signal = Signal::new(None);
-    for (index, piece) in bytes.chunks_exact(PACKET_BYTES).enumerate() {
+    for piece in bytes.chunks_exact(PACKET_BYTES) {
         let Some(packet) = TsPacket::new(piece) else {
-            signal.gap(position(index));
+            signal.gap();
             continue;
         };
         let field = packet.adaptation_field().len();
@@ -46,15 +46,11 @@ pub fn ts(bytes: &[u8]) {
         assert!(field <= PACKET_BYTES - 5 && payload <= PACKET_BYTES - 4);
         assert!(field == 0 || payload == 0 || field + payload == PACKET_BYTES - 5);
         let _ = packet.pcr();
-        let scanned = signal.scan(piece, position(index));
+        let scanned = signal.scan(piece);
         assert!(matches!(scanned, Scanned::All | Scanned::RandomAccess(0)));
     }
     assert!(signal.prelude().bytes().len().is_multiple_of(PACKET_BYTES));
     let _ = (signal.services(1000), signal.counts());
-}
-
-fn position(packet: usize) -> u64 {
-    (packet * PACKET_BYTES) as u64
 }
 
 /// Datagrams one after the other through the careful path into a history: 16 bits before each say
