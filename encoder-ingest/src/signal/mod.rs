@@ -111,6 +111,12 @@ impl Signal {
         };
     }
 
+    /// From now on random access points are looked for in `program`.
+    pub fn choose(&mut self, program: Option<u16>) {
+        self.program = program;
+        self.tables.assign_roles(program, &mut self.pids);
+    }
+
     /// Another input takes over: as [`Self::restart`], and random access points are looked for in
     /// `program`.
     pub fn switch(&mut self, program: Option<u16>) {

@@ -204,6 +204,21 @@ fn the_program_asked_for_decides_where_to_begin() {
     }
 }
 
+#[test]
+fn another_program_may_be_asked_for_while_it_runs() {
+    let (mut muxer, mut signal) = (Muxer::default(), Signal::new(Some(2)));
+    let mut packets = muxer.section(0, &pat(0, &[(1, PMT), (2, 0x200)]));
+    packets.extend(muxer.section(PMT, &pmt(1, 0, 0x1b, 0)));
+    let audio_only = section(2, 2, 0, &[0xe3, 0x01, 0xf0, 0, 0x03, 0xe3, 0x01, 0xf0, 0]);
+    packets.extend(muxer.section(0x200, &audio_only));
+    let mut key = || muxer.packet(VIDEO, true, &[0x40], &[0x55; 100]);
+    packets.extend(key());
+    assert!(scan(&mut signal, &packets).is_empty());
+    signal.choose(Some(1));
+    assert_eq!(scan(&mut signal, &key()), vec![0]);
+    assert_eq!(signal.counts().continuity_errors, 0);
+}
+
 /// ISO/IEC 13818-1, 2.4.3.3: counters of packets in a row, and what must be missing.
 #[test]
 fn continuity_is_judged_by_the_rules() {

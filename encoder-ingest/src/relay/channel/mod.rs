@@ -166,6 +166,9 @@ impl Channel {
     }
 
     pub fn set_plan(&mut self, plan: ChannelPlan) {
+        if plan.program != self.plan.program {
+            self.recorder.signal_mut().choose(plan.program);
+        }
         self.plan = plan;
     }
 
