@@ -20,7 +20,10 @@ pub struct Section<'a> {
     pub table_id: u8,
     /// `table_id_extension`: `transport_stream_id`, `program_number`.
     pub extension: u16,
-    pub version: u8,
+    /// `section_number`.
+    pub number: u8,
+    /// Tells one content from another, also where an encoder leaves the version as it was.
+    pub crc: u32,
     pub current: bool,
     /// Behind the eight bytes of header, before the CRC.
     pub body: &'a [u8],
@@ -114,11 +117,13 @@ impl SectionReader {
         if crc32(section) != 0 {
             return Read::CrcError;
         }
+        let crc = &section[length - CRC_BYTES..];
         let fits = self.packets.len() <= PRELUDE_PACKETS_MAX * PACKET_BYTES;
         Read::Whole(Section {
             table_id: section[0],
             extension: u16::from_be_bytes([section[3], section[4]]),
-            version: section[5] >> 1 & 0x1f,
+            number: section[6],
+            crc: u32::from_be_bytes([crc[0], crc[1], crc[2], crc[3]]),
             current: section[5] & 1 != 0,
             body: &section[HEADER_BYTES..length - CRC_BYTES],
             packets: if fits { &self.packets } else { &[] },

@@ -23,7 +23,8 @@ const PMT_TABLE_ID: u8 = 0x02;
 pub struct Tables {
     pat: SectionReader,
     pat_packets: Vec<u8>,
-    pat_version: Option<u8>,
+    /// Of the section that was read last.
+    pat_crc: Option<u32>,
     programs: Vec<Program>,
 }
 
@@ -33,7 +34,8 @@ struct Program {
     pmt_pid: Pid,
     reader: SectionReader,
     packets: Vec<u8>,
-    version: Option<u8>,
+    /// Of the section that was read last; none: not known yet.
+    crc: Option<u32>,
     pcr_pid: Pid,
     streams: Vec<Elementary>,
 }
@@ -59,12 +61,11 @@ impl Tables {
     pub fn packet(&mut self, role: Role, packet: TsPacket<'_>, crc_errors: &mut u64) -> bool {
         match role {
             Role::Pat => match self.pat.packet(packet) {
-                Read::Whole(section) if section.table_id == PAT_TABLE_ID && section.current => {
+                Read::Whole(section) if is_pat(&section) => {
                     keep(&mut self.pat_packets, section.packets);
-                    if self.pat_version == Some(section.version) {
+                    if self.pat_crc.replace(section.crc) == Some(section.crc) {
                         return false;
                     }
-                    self.pat_version = Some(section.version);
                     let programs = programs_of(section.body);
                     self.replace_programs(&programs);
                     true
@@ -127,7 +128,7 @@ impl Tables {
 
     /// The program that a viewer's start is looked for in: the one asked for, else the first.
     fn chosen_index(&self, program: Option<u16>) -> Option<usize> {
-        let known = |candidate: &Program| candidate.version.is_some();
+        let known = |candidate: &Program| candidate.crc.is_some();
         let asked = self
             .programs
             .iter()
@@ -181,10 +182,7 @@ impl Tables {
                 scrambled: rate.scrambled,
             }
         };
-        let known = self
-            .programs
-            .iter()
-            .filter(|program| program.version.is_some());
+        let known = self.programs.iter().filter(|program| program.crc.is_some());
         known
             .map(|program| Service {
                 service_id: program.number,
@@ -236,13 +234,13 @@ impl Tables {
             return false;
         };
         keep(&mut program.packets, section.packets);
-        if program.version == Some(section.version) {
+        if program.crc == Some(section.crc) {
             return false;
         }
         let Ok(pmt) = PmtSection::from_bytes(section.body) else {
             return false;
         };
-        program.version = Some(section.version);
+        program.crc = Some(section.crc);
         program.pcr_pid = Pid::new(pmt.pcr_pid().into());
         program.streams = pmt
             .streams()
@@ -273,7 +271,7 @@ impl Program {
             pmt_pid,
             reader: SectionReader::default(),
             packets: Vec::new(),
-            version: None,
+            crc: None,
             pcr_pid: Pid::NULL,
             streams: Vec::new(),
         }
@@ -286,6 +284,11 @@ impl Coding {
             Self::Video(_, name) | Self::Audio(name) | Self::Data(name) => name,
         }
     }
+}
+
+/// A PAT in force. It has one section but with more programs than are read anyway: the first.
+fn is_pat(section: &Section<'_>) -> bool {
+    section.table_id == PAT_TABLE_ID && section.current && section.number == 0
 }
 
 /// The packets of the newest section, in a buffer that grows once.

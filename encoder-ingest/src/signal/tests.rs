@@ -219,6 +219,21 @@ fn another_program_may_be_asked_for_while_it_runs() {
     assert_eq!(signal.counts().continuity_errors, 0);
 }
 
+/// An encoder that begins anew often begins with the same version of its tables.
+#[test]
+fn tables_that_change_without_a_new_version_are_read() {
+    let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
+    let mut packets = muxer.section(0, &pat(0, &[(1, PMT)]));
+    packets.extend(muxer.section(PMT, &pmt(1, 0, 0x1b, 0)));
+    packets.extend(muxer.section(PMT, &pmt(1, 0, 0x02, 0)));
+    packets.extend(muxer.section(0, &pat(0, &[(1, PMT), (2, 0x200)])));
+    packets.extend(muxer.section(0x200, &pmt(2, 0, 0x1b, 0)));
+    scan(&mut signal, &packets);
+    let services = signal.services(1000);
+    assert_eq!(services.len(), 2);
+    assert_eq!(services[0].streams[0].kind, "mpeg2video");
+}
+
 /// ISO/IEC 13818-1, 2.4.3.3: counters of packets in a row, and what must be missing.
 #[test]
 fn continuity_is_judged_by_the_rules() {
