@@ -350,6 +350,7 @@ impl Ingress {
             return;
         }
         self.counts.bad_sync_packets += (packets - good) as u64;
+        out.recorder.gap();
         for packet in payload
             .chunks_exact(stride)
             .filter(|packet| packet[0] == SYNC_BYTE)

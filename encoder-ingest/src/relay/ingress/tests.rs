@@ -132,6 +132,8 @@ fn a_packet_with_a_bad_sync_byte_falls_alone() {
         (0..14).filter(|number| *number != 9).collect::<Vec<u32>>()
     );
     assert_eq!(rig.ingress.counts().bad_sync_packets, 1);
+    // It is counted once: not as missing too.
+    assert_eq!(rig.recorder.signal().counts().missing_plain, 0);
 }
 
 #[test]
