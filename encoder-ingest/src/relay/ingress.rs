@@ -350,12 +350,12 @@ impl Ingress {
             return;
         }
         self.counts.bad_sync_packets += (packets - good) as u64;
-        out.recorder.gap();
-        for packet in payload
-            .chunks_exact(stride)
-            .filter(|packet| packet[0] == SYNC_BYTE)
-        {
-            self.append(&packet[..PACKET_BYTES], out);
+        for packet in payload.chunks_exact(stride) {
+            if packet[0] == SYNC_BYTE {
+                self.append(&packet[..PACKET_BYTES], out);
+            } else {
+                out.recorder.gap();
+            }
         }
     }
 
