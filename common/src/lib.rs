@@ -2,6 +2,7 @@
 //!
 //! In dependency order, a module uses only those above it:
 //!
+//! - [`arguments`]: the command line, with every mistake in it
 //! - [`limits`]: every bound that crosses programs, by name
 //! - [`document`]: files and bodies that people write, with every mistake in them
 //! - [`group`]: multicast groups and channel URLs, parsed once
@@ -19,6 +20,7 @@
 
 pub mod access;
 pub mod api;
+pub mod arguments;
 pub mod document;
 pub mod group;
 pub mod limits;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Uri;
-use clap::Parser;
+use common::arguments::{Unparsed, parse};
 use common::listen::check_exposure;
 use common::telemetry::LogOptions;
 use common::tokens::{TokenFile, TokenFileError};
@@ -68,34 +68,12 @@ impl Config {
     pub fn from_arguments(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
-        let arguments = Arguments::try_parse_from(arguments)?;
-        Ok(Self::try_from(arguments)?)
+        let parsed = parse::<Arguments>(arguments)?;
+        Ok(Self::judged(parsed.typed, parsed.mistakes.into())?)
     }
-}
 
-impl ConfigError {
-    /// Tells the user, and answers the process's exit code.
-    #[must_use]
-    pub fn report(&self) -> u8 {
-        match self {
-            Self::Usage(error) => {
-                // Nothing is left to tell an error of stderr to.
-                let _ = error.print();
-                u8::try_from(error.exit_code()).unwrap_or(2)
-            }
-            Self::Mistakes(mistakes) => {
-                eprintln!("encoder-ingest: {mistakes}");
-                2
-            }
-        }
-    }
-}
-
-impl TryFrom<Arguments> for Config {
-    type Error = ConfigMistakes;
-
-    fn try_from(typed: Arguments) -> Result<Self, ConfigMistakes> {
-        let mut mistakes = ConfigMistakes::default();
+    /// `mistakes`: those found so far.
+    fn judged(typed: Arguments, mut mistakes: ConfigMistakes) -> Result<Self, ConfigMistakes> {
         let plane = plane(&typed, &mut mistakes);
         let on_demand = typed.on_demand.as_deref().unwrap_or_default();
         let on_demand = networks("on-demand", on_demand, &mut mistakes);
@@ -130,6 +108,33 @@ impl TryFrom<Arguments> for Config {
         }
         also_in_channels_file(&config, &mut mistakes);
         Err(mistakes)
+    }
+}
+
+impl From<Unparsed> for ConfigError {
+    fn from(unparsed: Unparsed) -> Self {
+        match unparsed {
+            Unparsed::Usage(error) => Self::Usage(error),
+            Unparsed::Mistakes(lines) => Self::Mistakes(lines.into()),
+        }
+    }
+}
+
+impl ConfigError {
+    /// Tells the user, and answers the process's exit code.
+    #[must_use]
+    pub fn report(&self) -> u8 {
+        match self {
+            Self::Usage(error) => {
+                // Nothing is left to tell an error of stderr to.
+                let _ = error.print();
+                u8::try_from(error.exit_code()).unwrap_or(2)
+            }
+            Self::Mistakes(mistakes) => {
+                eprintln!("encoder-ingest: {mistakes}");
+                2
+            }
+        }
     }
 }
 

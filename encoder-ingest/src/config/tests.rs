@@ -37,7 +37,7 @@ fn every_mistake_is_told_at_once() {
     let words = "--listen 0.0.0.0:9525 --latency-ms 0 --history-mb lots --workers 65 \
         --watch-from 10.0.0.0/8,10.1 --on-demand 10.0.0.0/8 --public-url ftp://x \
         --node-name a/b --token-file /nonexistent/tokens \
-        --channels /nonexistent/channels.yaml";
+        --channels /nonexistent/channels.yaml --bogus 3 --log-format xml --no-auth=maybe";
     let text = mistakes(words);
     for part in [
         "--interface (ENCODER_INGEST_INTERFACE) is required",
@@ -50,10 +50,13 @@ fn every_mistake_is_told_at_once() {
         "--node-name (ENCODER_INGEST_NODE_NAME) \"a/b\"",
         "--token-file: cannot read token file \"/nonexistent/tokens\"",
         "--channels /nonexistent/channels.yaml",
+        "unexpected argument '--bogus' found",
+        "--log-format (ENCODER_INGEST_LOG_FORMAT) \"xml\": use text or json",
+        "'--no-auth'",
     ] {
         assert!(text.contains(part), "no {part:?} in {text}");
     }
-    assert_eq!(text.lines().count(), 11, "{text}");
+    assert_eq!(text.lines().count(), 14, "{text}");
 }
 
 #[test]

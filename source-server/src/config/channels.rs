@@ -43,8 +43,9 @@ pub(super) fn streams(
     let group_text = typed.group.as_deref().unwrap_or(GROUP_DEFAULT);
     let first = mistakes.value::<IpAddr>("group", group_text)?;
     let port = u16::try_from(port).unwrap_or(1);
-    let mut streams = Vec::new();
-    for index in 0..count {
+    let mut groups = Vec::new();
+    // The first is judged also where the count is wrong, or no default could be made.
+    for index in 0..count.max(1) {
         let group = nth(first, index).filter(IpAddr::is_multicast);
         let Some(group) = group.and_then(|group| MulticastGroup::new(group, port, None).ok())
         else {
@@ -56,9 +57,12 @@ pub(super) fn streams(
             mistakes.of_flag("group", group_text, problem);
             return None;
         };
-        streams.push(stream(index, count, group, typed, defaults?));
+        groups.push(group);
     }
-    Some(streams)
+    let defaults = defaults?;
+    let streams = (0..count).zip(groups);
+    let streams = streams.map(|(index, group)| stream(index, count, group, typed, defaults));
+    Some(streams.collect())
 }
 
 /// Carrying over octets.

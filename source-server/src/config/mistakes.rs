@@ -47,6 +47,12 @@ impl ConfigMistakes {
     }
 }
 
+impl From<Vec<String>> for ConfigMistakes {
+    fn from(lines: Vec<String>) -> Self {
+        Self { lines }
+    }
+}
+
 impl fmt::Display for ConfigMistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration is wrong")?;

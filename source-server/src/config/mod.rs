@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use common::arguments::{Unparsed, parse};
 use common::group::InterfaceName;
 use common::listen::check_exposure;
 use common::telemetry::LogOptions;
@@ -70,8 +70,9 @@ impl Config {
     pub fn from_arguments(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
-        let arguments = Arguments::try_parse_from(arguments)?;
-        let mut mistakes = ConfigMistakes::default();
+        let parsed = parse::<Arguments>(arguments)?;
+        let mut mistakes = ConfigMistakes::from(parsed.mistakes);
+        let arguments = parsed.typed;
         let config = match arguments.command {
             Some(Command::Verify(typed)) => verify(&typed, &mut mistakes).map(Self::Verify),
             None => send(arguments.send, &mut mistakes).map(|config| Self::Send(Box::new(config))),
@@ -79,6 +80,15 @@ impl Config {
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),
             _ => Err(mistakes.into()),
+        }
+    }
+}
+
+impl From<Unparsed> for ConfigError {
+    fn from(unparsed: Unparsed) -> Self {
+        match unparsed {
+            Unparsed::Usage(error) => Self::Usage(error),
+            Unparsed::Mistakes(lines) => Self::Mistakes(lines.into()),
         }
     }
 }

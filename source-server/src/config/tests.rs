@@ -114,6 +114,18 @@ fn every_mistake_is_told_at_once() {
     );
     let text = mistakes("--interface lo --group 10.0.0.1");
     assert!(text.contains("is not a multicast address"), "{text}");
+    let text = mistakes("--channels 1001 --group 10.0.0.1 --ttl 256 --bogus --loopback maybe");
+    for part in [
+        "--channels",
+        "--group",
+        "--ttl",
+        "--bogus",
+        "--loopback",
+        "--interface",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+    assert_eq!(text.lines().count(), 7, "{text}");
     assert!(mistakes("--interface lo --listen [::]:9537").contains("--token-file FILE"));
     assert!(configure("--interface lo --listen [::]:9537 --no-auth").is_ok());
 }
