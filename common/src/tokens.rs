@@ -121,13 +121,14 @@ impl Tokens {
     /// All mistakes at once.
     pub fn parse(text: &str) -> Result<Self, Vec<TokenMistake>> {
         let mut tokens = Self::default();
+        let mut seen = Vec::new();
         let mut mistakes = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line_text = line.trim();
             if line_text.is_empty() || line_text.starts_with('#') {
                 continue;
             }
-            match tokens.entry(line_text) {
+            match entry(line_text, &mut seen) {
                 Ok(entry) => tokens.entries.push(entry),
                 Err(kind) => mistakes.push(TokenMistake {
                     line: index + 1,
@@ -144,32 +145,6 @@ impl Tokens {
         } else {
             Err(mistakes)
         }
-    }
-
-    fn entry(&self, line: &str) -> Result<Entry, TokenMistakeKind> {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let &[name, role, secret] = words.as_slice() else {
-            return Err(TokenMistakeKind::Words(words.len()));
-        };
-        if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(TokenMistakeKind::Characters(name.to_owned()));
-        }
-        for other in &self.entries {
-            if other.identity.name == name {
-                return Err(TokenMistakeKind::Name(name.to_owned()));
-            }
-            if other.secret == secret {
-                let other = other.identity.name.clone();
-                return Err(TokenMistakeKind::Twice(other, name.to_owned()));
-            }
-        }
-        Ok(Entry {
-            identity: Identity {
-                name: name.to_owned(),
-                role: role.parse()?,
-            },
-            secret: secret.to_owned(),
-        })
     }
 
     /// Whose token this is. Takes as long for a wrong one as for a right one of the same length.
@@ -240,6 +215,34 @@ impl TokenFile {
     }
 }
 
+/// `seen`: name and token of the lines before, also of those that are wrong.
+fn entry<'a>(line: &'a str, seen: &mut Vec<(&'a str, &'a str)>) -> Result<Entry, TokenMistakeKind> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let &[name, role, secret] = words.as_slice() else {
+        return Err(TokenMistakeKind::Words(words.len()));
+    };
+    let same_token = seen.iter().find(|(_, other)| *other == secret).copied();
+    let same_name = seen.iter().any(|(other, _)| *other == name);
+    seen.push((name, secret));
+    if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TokenMistakeKind::Characters(name.to_owned()));
+    }
+    // Under one name twice it is the name that is told.
+    if let Some((other, _)) = same_token.filter(|(other, _)| *other != name) {
+        return Err(TokenMistakeKind::Twice(other.to_owned(), name.to_owned()));
+    }
+    if same_name {
+        return Err(TokenMistakeKind::Name(name.to_owned()));
+    }
+    Ok(Entry {
+        identity: Identity {
+            name: name.to_owned(),
+            role: role.parse()?,
+        },
+        secret: secret.to_owned(),
+    })
+}
+
 fn parse(path: &Path, text: &str) -> Result<Tokens, TokenFileError> {
     Tokens::parse(text).map_err(|mistakes| TokenFileError::Wrong {
         path: path.to_owned(),
@@ -296,6 +299,9 @@ mod tests {
         let at: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
         assert_eq!(at, [2, 3, 4, 5, 6]);
         assert!(found[0].1.contains("role \"boss\""));
+        let twice = Tokens::parse("bob boss same\nanna watch same\n").expect_err("one token");
+        assert_eq!(twice.len(), 2, "of a line that is wrong too: {twice:?}");
+        assert!(twice[1].to_string().contains("have the same token"));
         assert!(!lines(&mistakes).contains("s1"));
         assert!(Tokens::parse("# nobody\n").is_err());
     }
