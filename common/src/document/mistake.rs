@@ -67,8 +67,6 @@ pub enum MistakeCode {
     BadId,
     /// No name that a profile can have.
     BadName,
-    /// No codec that is known.
-    BadCodec,
     /// A width or height that is not even.
     NotEven,
     ControlCharacters,

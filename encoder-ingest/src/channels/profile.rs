@@ -10,6 +10,11 @@ use crate::limits::{AUDIO_KBPS_MAX, PICTURE_PIXELS_MAX, PROFILE_NAME_BYTES_MAX, 
 /// Names that a channels file can't define again.
 pub const BUILT_IN: [&str; 4] = ["preview", "720p", "audio", "snapshot"];
 
+/// What a transport stream can carry and players know, as ffmpeg names it.
+const VIDEO_CODECS: [&str; 4] = ["h264", "h265", "hevc", "mpeg2video"];
+
+const AUDIO_CODECS: [&str; 6] = ["aac", "ac3", "eac3", "mp2", "mp3", "opus"];
+
 /// `[a-z0-9][a-z0-9_-]{0,31}`: it is part of a rendition's id and path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProfileName(String);
@@ -36,7 +41,7 @@ pub struct Profile {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoProfile {
-    /// As ffmpeg names it; whether a node has it is known when one looks.
+    /// One of [`VIDEO_CODECS`]; whether a node has it is known when one looks.
     pub codec: String,
     pub width: u32,
     pub height: u32,
@@ -101,7 +106,8 @@ pub(super) fn read(at: &Cursor<'_>) -> Option<Profile> {
     }
     // All that is given is looked at before the first mistake ends the profile.
     let video = wants_video.then(|| {
-        let codec = fields.required("video").and_then(|at| codec(&at));
+        let codec = fields.required("video");
+        let codec = codec.and_then(|at| codec_of(&at, &VIDEO_CODECS));
         let width = fields.required("width").and_then(|at| even(&at));
         let height = fields.required("height").and_then(|at| even(&at));
         let kbps = fields.required("video_kbps");
@@ -114,7 +120,8 @@ pub(super) fn read(at: &Cursor<'_>) -> Option<Profile> {
         })
     });
     let audio = wants_audio.then(|| {
-        let codec = fields.required("audio").and_then(|at| codec(&at));
+        let codec = fields.required("audio");
+        let codec = codec.and_then(|at| codec_of(&at, &AUDIO_CODECS));
         let kbps = fields.required("audio_kbps");
         let kbps = kbps.and_then(|at| at.integer(8..=AUDIO_KBPS_MAX));
         Some(AudioProfile {
@@ -134,18 +141,9 @@ pub(super) fn read(at: &Cursor<'_>) -> Option<Profile> {
     })
 }
 
-/// A codec's name, such as `h264` or `aac`.
-fn codec(at: &Cursor<'_>) -> Option<String> {
-    let text = at.text(1..=PROFILE_NAME_BYTES_MAX)?;
-    let clean = text
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    if !clean {
-        let detail = format!("{text:?} is no codec: use a name such as h264 or aac");
-        at.push(Mistake::new(MistakeCode::BadCodec, detail).param("value", text));
-        return None;
-    }
-    Some(text.to_owned())
+fn codec_of(at: &Cursor<'_>, known: &[&'static str]) -> Option<String> {
+    let choices: Vec<(&str, &str)> = known.iter().map(|name| (*name, *name)).collect();
+    at.choice(&choices).map(str::to_owned)
 }
 
 /// Encoders that subsample colour (4:2:0) take no odd sizes.

@@ -110,7 +110,7 @@ channels:
   - id: two
     inputs: [{url: 'udp://239.1.1.3:1'}]
 profiles:
-  mobile: { video: h264, width: 641, height: 360, video_kbps: 800 }
+  mobile: { video: h265x, width: 641, height: 360, video_kbps: 800 }
   preview: { audio: aac, audio_kbps: 96 }
   Bad Name: {}
 chanels: []
@@ -128,6 +128,7 @@ chanels: []
         "line 10: /channels/2/logo: \"javascript:alert(1)\" is no address of a picture",
         "line 12: /channels/3/inputs/1: the channel has this input already",
         "line 13: /channels/3/program: 0 is out of range: use a whole number from 1 to 65535",
+        "line 17: /profiles/mobile/video: \"h265x\" is not known: use h264, h265",
         "line 17: /profiles/mobile/width: 641 is odd",
         "line 18: /profiles/preview: profile \"preview\" is built in",
         "line 19: /profiles/Bad Name: the profile has neither video nor audio",
