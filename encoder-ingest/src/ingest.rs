@@ -140,7 +140,9 @@ impl Ingest {
             .map_err(|source| StartError::Serve { address, source })?;
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         let started = format!("listening on {address}");
-        events.publish(EventDraft::new(EventKind::Started, started));
+        let started = EventDraft::new(EventKind::Started, started);
+        let started = started.reason("started").param("address", address);
+        events.publish(started.param("version", env!("CARGO_PKG_VERSION")));
         Ok(Self {
             plane,
             events,
@@ -170,7 +172,8 @@ impl Ingest {
         let serving = listener.run(shutdown.clone());
         let draining = async {
             shutdown.requested().await;
-            events.publish(EventDraft::new(EventKind::Stopping, "the ingest stops"));
+            let stopping = EventDraft::new(EventKind::Stopping, "the ingest stops");
+            events.publish(stopping.reason("stopping"));
             // Event streams would go on for ever.
             events.close();
             if timeout(DRAIN + DRAIN_GRACE, plane.drain()).await.is_err() {

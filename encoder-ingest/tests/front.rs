@@ -196,6 +196,10 @@ async fn a_disabled_channel_is_no_unknown_one() {
     assert!(off.starts_with("HTTP/1.1 404 "), "{off}");
     assert!(off.contains("\"reason\":\"channel_disabled\""), "{off}");
     assert!(off.contains("set enabled to true"), "{off}");
+    let events = running.ask("GET /api/v1/events.json").await;
+    assert!(events.contains("\"reason\":\"started\""), "{events}");
+    let address = format!("\"address\":\"{}\"", running.address);
+    assert!(events.contains(&address), "{events}");
     let none = running.ask("GET /channels/none.ts").await;
     assert!(none.contains("\"reason\":\"unknown_channel\""), "{none}");
     assert!(none.contains("\"params\":{\"channel\":\"none\"}"), "{none}");

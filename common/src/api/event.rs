@@ -1,6 +1,7 @@
 //! Something that happened, as `/api/v1/events` tells it.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,7 +18,9 @@ pub struct Event {
     pub channel: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    /// The facts in `detail`, for a user interface that speaks another language.
+    #[serde(default)]
+    #[schema(required = true)]
     pub params: BTreeMap<String, String>,
     /// English.
     pub detail: String,
@@ -87,6 +90,18 @@ impl EventDraft {
     #[must_use]
     pub fn channel(mut self, id: impl Into<String>) -> Self {
         self.channel = Some(id.into());
+        self
+    }
+
+    #[must_use]
+    pub fn reason(mut self, code: impl Into<String>) -> Self {
+        self.reason = Some(code.into());
+        self
+    }
+
+    #[must_use]
+    pub fn param(mut self, name: &str, value: impl Display) -> Self {
+        self.params.insert(name.to_owned(), format!("{value}"));
         self
     }
 }

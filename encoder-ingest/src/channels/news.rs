@@ -22,44 +22,57 @@ pub(super) fn of_difference<'a>(
     difference: &'a Difference,
     author: &'a Author,
 ) -> impl Iterator<Item = EventDraft> + 'a {
-    let draft = |kind, id: &ChannelId, detail: String, difference: Value| EventDraft {
+    // Nobody: the channels file.
+    let reason = match author.actor {
+        Some(_) => "operator",
+        None => "channels_file",
+    };
+    let draft = move |kind, id: &ChannelId, detail: String, difference: Value| EventDraft {
         actor: author.actor.clone(),
         address: author.address.clone(),
         difference: Some(difference),
-        ..EventDraft::new(kind, detail).channel(id.as_str())
+        ..EventDraft::new(kind, detail)
+            .channel(id.as_str())
+            .reason(reason)
     };
     let added = difference.added.iter().map(move |channel| {
         let detail = format!("channel {} was added", channel.id);
         let shown = json!({ "added": channel.document() });
-        draft(EventKind::ChannelAdded, &channel.id, detail, shown)
+        draft(EventKind::ChannelAdded, &channel.id, detail, shown).param("name", &channel.name)
     });
     let changed = difference.changed.iter().map(move |change| {
         let id = &change.new.id;
         let fields = change.fields();
         let names = fields.as_object().into_iter().flat_map(|one| one.keys());
         let names: Vec<&str> = names.map(String::as_str).collect();
-        let detail = format!("channel {id} was changed: {}", names.join(", "));
+        let names = names.join(", ");
+        let detail = format!("channel {id} was changed: {names}");
         draft(EventKind::ChannelChanged, id, detail, fields)
+            .param("name", &change.new.name)
+            .param("fields", names)
     });
     let removed = difference.removed.iter().map(move |channel| {
         let detail = format!("channel {} was removed", channel.id);
         let shown = json!({ "removed": channel.document() });
-        draft(EventKind::ChannelRemoved, &channel.id, detail, shown)
+        draft(EventKind::ChannelRemoved, &channel.id, detail, shown).param("name", &channel.name)
     });
     added.chain(changed).chain(removed)
 }
 
 pub(super) fn file_applied(difference: &Difference) -> EventDraft {
     let document = difference.document();
+    let (added, changed) = (document.added.len(), document.changed.len());
+    let removed = document.removed.len();
     let detail = format!(
-        "the channels file is in force: {} added, {} changed, {} removed",
-        document.added.len(),
-        document.changed.len(),
-        document.removed.len()
+        "the channels file is in force: {added} added, {changed} changed, {removed} removed"
     );
     EventDraft {
         difference: serde_json::to_value(document).ok(),
         ..EventDraft::new(EventKind::ConfigApplied, detail)
+            .reason("config_applied")
+            .param("added", added)
+            .param("changed", changed)
+            .param("removed", removed)
     }
 }
 

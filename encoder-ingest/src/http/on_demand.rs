@@ -122,7 +122,7 @@ impl OnDemand {
         let id = definition.id.to_string();
         self.plane.apply(Arc::new(definition));
         let made = EventDraft::new(EventKind::ChannelAdded, format!("{id} made on demand"));
-        self.events.publish(made.channel(id));
+        self.events.publish(made.channel(id).reason("on_demand"));
         Ok(())
     }
 
@@ -136,7 +136,8 @@ impl OnDemand {
         for id in expired(&mut used, now) {
             self.plane.remove(&id);
             let left = EventDraft::new(EventKind::ChannelRemoved, format!("{id} has no viewers"));
-            self.events.publish(left.channel(id.to_string()));
+            let left = left.channel(id.to_string()).reason("no_viewers");
+            self.events.publish(left);
         }
     }
 

@@ -101,10 +101,17 @@ impl Kept {
             None
         };
         if matches!(change, Some(Change::Rejoined)) {
-            counters.rejoins.fetch_add(1, Relaxed);
+            let count = counters.rejoins.fetch_add(1, Relaxed) + 1;
             let detail = "silent: left the group and joined it again";
-            events
-                .push(EventDraft::new(EventKind::Rejoined, detail).channel(self.live.id.as_str()));
+            let mut event = EventDraft::new(EventKind::Rejoined, detail)
+                .channel(self.live.id.as_str())
+                .reason("silent")
+                .param("count", count);
+            if let (Some(input), Some(link)) = (input, link) {
+                let group = input.url.group;
+                event = event.param("group", group).param("interface", &link.name);
+            }
+            events.push(event);
             return None;
         }
         change
@@ -182,7 +189,10 @@ impl Kept {
             self.source_restarts = restarts;
             let detail = "the source has started anew: another SSRC, or a jump of the RTP sequence beyond 3000";
             events.push(
-                EventDraft::new(EventKind::SourceRestarted, detail).channel(self.live.id.as_str()),
+                EventDraft::new(EventKind::SourceRestarted, detail)
+                    .channel(self.live.id.as_str())
+                    .reason("source_restarted")
+                    .param("count", restarts),
             );
         }
     }

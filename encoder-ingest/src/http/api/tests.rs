@@ -307,6 +307,13 @@ async fn a_channel_is_made_read_replaced_and_removed() {
         (&json!("token/anna"), &json!("192.0.2.1"))
     );
     assert_eq!(
+        (&told[1]["reason"], &told[1]["params"]),
+        (
+            &json!("operator"),
+            &json!({"name": "News HD", "fields": "name"})
+        )
+    );
+    assert_eq!(
         told[1]["difference"],
         json!({"name": {"old": "news", "new": "News HD"}})
     );
