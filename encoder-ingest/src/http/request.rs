@@ -84,6 +84,11 @@ impl Query {
         Self(parameters.collect())
     }
 
+    /// The names, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The first of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use common::api::channel::{Channel, ChannelDocument};
 use common::document::{DOCUMENT_BYTES_MAX, Mistake, MistakeCode, Syntax, line_of};
 use common::problem::Problem;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
 use super::request::{
     Asker, Body, IdPath, author, blocking, body, id, matches, mistaken, not_found, refused,
-    revision,
+    revision, switch,
 };
 use crate::channels::change::{ChangeError, Idle};
 use crate::channels::difference::DifferenceDocument;
 use crate::channels::file;
 use crate::control::Control;
 use crate::definition::{ChannelDefinition, ChannelId};
+use crate::http::request::Query;
 use crate::limits::CHANNEL_BODY_BYTES_MAX;
 
 /// All channels in order of their ids.
@@ -38,13 +38,6 @@ pub(super) struct Applied {
     difference: DifferenceDocument,
     /// Keys of the file that are right and have no effect here: `profiles`.
     ignored: Vec<&'static str>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ApplyQuery {
-    #[serde(default)]
-    dry_run: bool,
 }
 
 /// All channels: declared, operators', on demand and renditions.
@@ -176,13 +169,12 @@ pub(super) async fn remove(
 ))]
 pub(super) async fn apply(
     State(control): Shared,
-    query: Result<Query<ApplyQuery>, QueryRejection>,
+    target: Uri,
     headers: HeaderMap,
     asker: Asker,
     given: Body,
 ) -> Result<Json<Applied>, Problem> {
-    let Query(query) =
-        query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let dry_run = switch(&Query::parse(&target), "dry_run")?;
     let bytes = body(given, DOCUMENT_BYTES_MAX)?;
     let kind = headers.get(header::CONTENT_TYPE);
     let json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
@@ -194,7 +186,7 @@ pub(super) async fn apply(
         let context = control.registry.context(&in_force);
         let file = file::read(&bytes, syntax, context).map_err(mistaken)?;
         let profiles = (!file.profiles.is_empty()).then_some("profiles");
-        let difference = control.registry.apply(file, query.dry_run, &author);
+        let difference = control.registry.apply(file, dry_run, &author);
         let difference = difference.map_err(|error| refused(&error))?;
         Ok(Json(Applied {
             difference: difference.document(),

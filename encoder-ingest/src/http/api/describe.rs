@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use common::problem::{MEDIA_TYPE, Problem};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, Info, License, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -34,8 +34,9 @@ pub(super) fn openapi() -> OpenApi {
     let mut document = OpenApiRouter::new()
         .nest(PREFIX, super::described())
         .into_openapi();
-    "encoder-ingest".clone_into(&mut document.info.title);
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    // In the place of the library's own, which names its author.
+    document.info = Info::new("encoder-ingest", env!("CARGO_PKG_VERSION"));
+    document.info.license = Some(License::new(env!("CARGO_PKG_LICENSE")));
     document.info.description = Some(
         "Control of one ingest. Without --token-file it is open to programs on this host; with it, \
          reading takes any token and changing one of role admin, as `Authorization: Bearer TOKEN`. \

@@ -10,7 +10,7 @@ use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use common::document::Mistake;
+use common::document::{Mistake, MistakeCode};
 use common::problem::Problem;
 
 use crate::channels::change::ChangeError;
@@ -18,6 +18,7 @@ use crate::channels::news::Author;
 use crate::channels::store::StoreError;
 use crate::definition::{ChannelDefinition, ChannelId};
 use crate::http::auth::Actor;
+use crate::http::request::Query;
 
 /// Seconds after which one who found the ingest full may ask again.
 const RETRY_AFTER_S: u32 = 10;
@@ -69,6 +70,28 @@ pub(super) fn not_found(id: &ChannelId) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is no channel {id}"))
         .reason("unknown_channel")
         .param("channel", id)
+}
+
+/// The one parameter that a query may have, true or false; not there: false.
+pub(super) fn switch(query: &Query, name: &str) -> Result<bool, Problem> {
+    let unknown = query.names().filter(|given| *given != name).map(|given| {
+        let detail = format!("parameter {given:?} is not known: known is {name}");
+        Mistake::new(MistakeCode::UnknownKey, detail).param("parameter", given)
+    });
+    let mut mistakes: Vec<Mistake> = unknown.collect();
+    let value = query.get(name).unwrap_or("false");
+    if !matches!(value, "true" | "false") {
+        let detail = format!("parameter {name} is {value:?}: use true or false");
+        let mistake = Mistake::new(MistakeCode::NotOneOf, detail).param("parameter", name);
+        mistakes.push(mistake.param("value", value).param("known", "true, false"));
+    }
+    match mistakes.first() {
+        None => Ok(value == "true"),
+        Some(first) => Err(Problem::new(StatusCode::BAD_REQUEST, first.to_string())
+            .reason("query")
+            .param("count", mistakes.len())
+            .errors(mistakes)),
+    }
 }
 
 /// A body with mistakes.

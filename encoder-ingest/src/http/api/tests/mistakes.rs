@@ -126,3 +126,37 @@ async fn a_whole_channels_file_is_applied_and_its_profiles_are_named_as_ignored(
     let again = api.send("POST /channels:apply", &[], "channels: []").await;
     assert_eq!(again.json()["ignored"], json!([]));
 }
+
+#[tokio::test]
+async fn the_events_of_the_file_have_their_facts() {
+    let api = Api::new();
+    let events = api.ask("GET /events.json").await.json();
+    let applied = &events["events"][0];
+    assert_eq!(applied["kind"], "config_applied", "{events}");
+    assert_eq!(applied["reason"], "config_applied");
+    let facts = json!({"added": "1", "changed": "0", "removed": "0"});
+    assert_eq!(applied["params"], facts);
+}
+
+#[tokio::test]
+async fn a_wrong_query_names_its_parameter() {
+    let api = Api::new();
+    for (query, parameter, code) in [
+        ("dry_run=maybe", "dry_run", "not_one_of"),
+        ("dryrun=true", "dryrun", "unknown_key"),
+    ] {
+        let line = format!("POST /channels:apply?{query}");
+        let problem = api.send(&line, &[], "channels: []").await.problem(400);
+        assert_eq!(problem["reason"], "query");
+        let told = &problem["errors"][0];
+        assert_eq!(told["code"], code, "{told}");
+        assert_eq!(told["params"]["parameter"], parameter, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn the_description_names_no_foreign_author() {
+    let info = Api::new().ask("GET /openapi.json").await.json()["info"].clone();
+    assert_eq!(info["contact"], Value::Null, "{info}");
+    assert_eq!(info["license"]["name"], env!("CARGO_PKG_LICENSE"), "{info}");
+}
