@@ -143,6 +143,15 @@ impl Viewer {
         wait_for("the connection's end", timeout, || self.end())
     }
 
+    /// Sends bytes that nobody asked for.
+    ///
+    /// # Panics
+    /// When the connection takes none.
+    pub fn chatter(&self, bytes: &[u8]) {
+        let mut stream = &self.stream;
+        stream.write_all(bytes).expect("the connection is open");
+    }
+
     /// Stops reading: the kernel's buffers fill up.
     pub fn pause(&self) {
         self.shared.lock().paused = true;

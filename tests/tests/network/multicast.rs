@@ -130,6 +130,61 @@ fn one_ipv6_group_and_port_on_two_nics_stay_apart() {
     }
 }
 
+/// The socket of another process that knows no better: bound to all addresses, port 5000.
+fn careless(scene: &Scene) -> UdpSocket {
+    scene.node.enter(|| {
+        let any = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None);
+        let any = any.expect("a socket");
+        any.set_reuse_address(true).expect("SO_REUSEADDR");
+        let all: std::net::SocketAddr = "[::]:5000".parse().expect("an address");
+        any.bind(&all.into()).expect("the port is shared");
+        UdpSocket::from(any)
+    })
+}
+
+/// The group comes on both NICs; the channel is of the first, another process joined on the second.
+fn joined_by_another_on_the_second_nic(group: &str, join: impl Fn(&UdpSocket, u32)) {
+    let scene = Scene::new();
+    scene.second_cable();
+    let url = format!("udp://{group}");
+    let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(&url));
+    let other = careless(&scene);
+    join(&other, scene.node.nic_index("eth1"));
+    let own = scene.broadcast(group, Wrap::Plain);
+    let foreign = Sender::new(&scene.source, "eth1", group)
+        .broadcast(TestStream::new(2, RATE_BPS), Wrap::Plain);
+    let timeout = Some(seconds(5));
+    other.set_read_timeout(timeout).expect("a timeout");
+    wait_until("the other process gets its own", seconds(5), || {
+        let mut datagram = [0; 2048];
+        let length = other.recv(&mut datagram).expect("the other receives");
+        e2e::http::find(&datagram[..length], b"<0002:").is_some()
+    });
+    records_only(&ingest, "news", &own, 1);
+    assert!(!foreign.sent().is_empty());
+}
+
+#[test]
+fn an_ipv4_group_that_another_process_joined_on_another_nic_stays_out() {
+    if can_run(&[Need::Namespaces]) {
+        joined_by_another_on_the_second_nic(GROUP, |socket, _| {
+            let group = Ipv4Addr::new(239, 1, 1, 1);
+            let nic = Ipv4Addr::new(10, 0, 1, 2);
+            socket.join_multicast_v4(&group, &nic).expect("a join");
+        });
+    }
+}
+
+#[test]
+fn an_ipv6_group_that_another_process_joined_on_another_nic_stays_out() {
+    if can_run(&[Need::Namespaces]) {
+        joined_by_another_on_the_second_nic("[ff15::101]:5000", |socket, index| {
+            let group = "ff15::101".parse().expect("a group");
+            socket.join_multicast_v6(&group, index).expect("a join");
+        });
+    }
+}
+
 #[test]
 fn a_group_that_another_process_joined_on_the_same_port_stays_out() {
     if !can_run(&[Need::Namespaces]) {
@@ -137,20 +192,11 @@ fn a_group_that_another_process_joined_on_the_same_port_stays_out() {
     }
     let scene = Scene::new();
     let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
-    // As any program that knows no better: bound to all addresses.
-    let other = scene.node.enter(|| {
-        let any = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None);
-        let any = any.expect("a socket");
-        any.set_reuse_address(true).expect("SO_REUSEADDR");
-        let all = std::net::SocketAddr::from(([0, 0, 0, 0], 5000));
-        any.bind(&all.into()).expect("the port is shared");
-        let socket = UdpSocket::from(any);
-        let nic = Ipv4Addr::new(10, 0, 0, 2);
-        for group in [Ipv4Addr::new(239, 1, 1, 2), Ipv4Addr::new(239, 1, 1, 1)] {
-            socket.join_multicast_v4(&group, &nic).expect("a join");
-        }
-        socket
-    });
+    let other = careless(&scene);
+    let nic = Ipv4Addr::new(10, 0, 0, 2);
+    for group in [Ipv4Addr::new(239, 1, 1, 2), Ipv4Addr::new(239, 1, 1, 1)] {
+        other.join_multicast_v4(&group, &nic).expect("a join");
+    }
     let foreign = scene.broadcast_mark("239.1.1.2:5000", Wrap::Plain, 2);
     let own = scene.broadcast(GROUP, Wrap::Plain);
     records_only(&ingest, "news", &own, 1);
