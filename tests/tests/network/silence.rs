@@ -31,7 +31,15 @@ fn a_stream_that_stops_is_joined_anew_and_comes_back() {
     broadcast.go_on();
     ingest.wait_receiving("news");
     let events = ingest.http().get("/api/v1/events.json").text();
-    assert!(events.contains("rejoined"), "{events}");
+    let events: serde_json::Value = serde_json::from_str(&events).expect("JSON");
+    let mut list = events["events"].as_array().expect("events").iter();
+    let rejoined = list.find(|event| event["kind"] == "rejoined");
+    let facts = &rejoined.expect("it is told")["params"];
+    assert_eq!(facts["group"], GROUP, "{facts}");
+    assert_eq!(
+        (&facts["interface"], &facts["count"]),
+        (&"eth0".into(), &"1".into())
+    );
 }
 
 #[test]
