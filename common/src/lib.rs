@@ -3,6 +3,7 @@
 //! In dependency order, a module uses only those above it:
 //!
 //! - [`arguments`]: the command line, with every mistake in it
+//! - [`mistakes`]: everything that is wrong with a configuration, told at once
 //! - [`limits`]: every bound that crosses programs, by name
 //! - [`document`]: files and bodies that people write, with every mistake in them
 //! - [`group`]: multicast groups and channel URLs, parsed once
@@ -25,6 +26,7 @@ pub mod document;
 pub mod group;
 pub mod limits;
 pub mod listen;
+pub mod mistakes;
 pub mod net;
 pub mod ops;
 pub mod problem;

@@ -256,28 +256,8 @@ pub fn join(
     group: IpAddr,
     source: Option<IpAddr>,
 ) -> io::Result<()> {
-    let level = if group.is_ipv4() {
-        libc::IPPROTO_IP
-    } else {
-        libc::IPPROTO_IPV6
-    };
-    match source {
-        None => {
-            let request = GroupRequest {
-                interface: index,
-                group: storage(group),
-            };
-            set_bytes(socket, level, libc::MCAST_JOIN_GROUP, &request)
-        }
-        Some(source) => {
-            let request = GroupSourceRequest {
-                interface: index,
-                group: storage(group),
-                source: storage(source),
-            };
-            set_bytes(socket, level, libc::MCAST_JOIN_SOURCE_GROUP, &request)
-        }
-    }
+    let names = (libc::MCAST_JOIN_GROUP, libc::MCAST_JOIN_SOURCE_GROUP);
+    change_membership(socket, names, index, group, source)
 }
 
 /// Leaves what [`join`] joined, so that it can be joined anew on the same socket.
@@ -290,26 +270,33 @@ pub fn leave(
     group: IpAddr,
     source: Option<IpAddr>,
 ) -> io::Result<()> {
+    let names = (libc::MCAST_LEAVE_GROUP, libc::MCAST_LEAVE_SOURCE_GROUP);
+    change_membership(socket, names, index, group, source)
+}
+
+/// `names`: the options for any source and for one.
+fn change_membership(
+    socket: BorrowedFd<'_>,
+    names: (i32, i32),
+    interface: u32,
+    group: IpAddr,
+    source: Option<IpAddr>,
+) -> io::Result<()> {
     let level = if group.is_ipv4() {
         libc::IPPROTO_IP
     } else {
         libc::IPPROTO_IPV6
     };
+    let group = storage(group);
     match source {
-        None => {
-            let request = GroupRequest {
-                interface: index,
-                group: storage(group),
-            };
-            set_bytes(socket, level, libc::MCAST_LEAVE_GROUP, &request)
-        }
+        None => set_bytes(socket, level, names.0, &GroupRequest { interface, group }),
         Some(source) => {
             let request = GroupSourceRequest {
-                interface: index,
-                group: storage(group),
+                interface,
+                group,
                 source: storage(source),
             };
-            set_bytes(socket, level, libc::MCAST_LEAVE_SOURCE_GROUP, &request)
+            set_bytes(socket, level, names.1, &request)
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The configuration as it is meant, made from what was typed in one conversion that tells every
 //! mistake. Nothing is bound, joined or written here.
 
-mod mistakes;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -15,11 +14,11 @@ use std::time::Duration;
 use axum::http::Uri;
 use common::arguments::{Unparsed, parse};
 use common::listen::check_exposure;
+use common::mistakes::ConfigMistakes;
 use common::telemetry::LogOptions;
 use common::tokens::{TokenFile, TokenFileError};
 use ipnet::IpNet;
 
-pub use mistakes::ConfigMistakes;
 pub use typed::Arguments;
 
 use crate::channels::load::{LoadError, Loaded, RegistryOptions};
@@ -69,7 +68,10 @@ impl Config {
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
         let parsed = parse::<Arguments>(arguments)?;
-        Ok(Self::judged(parsed.typed, parsed.mistakes.into())?)
+        Ok(Self::judged(
+            parsed.typed,
+            ConfigMistakes::new(VARIABLES, parsed.mistakes),
+        )?)
     }
 
     /// `mistakes`: those found so far.
@@ -111,11 +113,14 @@ impl Config {
     }
 }
 
+/// What the environment variables of this program begin with.
+const VARIABLES: &str = "ENCODER_INGEST";
+
 impl From<Unparsed> for ConfigError {
     fn from(unparsed: Unparsed) -> Self {
         match unparsed {
             Unparsed::Usage(error) => Self::Usage(error),
-            Unparsed::Mistakes(lines) => Self::Mistakes(lines.into()),
+            Unparsed::Mistakes(lines) => Self::Mistakes(ConfigMistakes::new(VARIABLES, lines)),
         }
     }
 }

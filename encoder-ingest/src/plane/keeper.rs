@@ -18,27 +18,12 @@ use tokio::sync::mpsc::Sender;
 use super::kept::{HISTORY_BYTES_FIRST, Kept};
 use super::links::{Links, news};
 use super::options::{Notice, PlaneOptions};
-use super::shared::Shared;
+use super::shared::{Shared, Wish};
 use crate::door::Reply;
-use crate::live::{LiveChannel, ViewerEnd};
+use crate::live::ViewerEnd;
 use crate::nics::resolve;
 use crate::relay::channel::ChannelKey;
 use crate::worker::gauges::Waker;
-
-/// What the plane asks of the keeper.
-#[derive(Debug)]
-pub(super) enum Wish {
-    Keep {
-        key: ChannelKey,
-        live: Arc<LiveChannel>,
-        worker: usize,
-    },
-    Forget {
-        key: ChannelKey,
-    },
-    /// All workers have ended: close what they gave back and end.
-    Stop,
-}
 
 /// The keeper's ends of its queues.
 #[derive(Debug)]

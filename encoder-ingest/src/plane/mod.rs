@@ -35,12 +35,12 @@ use crate::relay::block::{BlockBudget, BlockPool};
 use crate::relay::channel::{ChannelKey, ChannelPlan};
 use crate::worker::gauges::Waker;
 use crate::worker::{Parts, Worker};
-use keeper::{Keeper, Queues, Wish};
+use keeper::{Keeper, Queues};
 use kept::HISTORY_BYTES_FIRST;
 pub use options::{
     NewViewer, Notice, PlaneOptions, Start, WatchRefusal, WatchRefused, WorkerStatus,
 };
-use shared::{Entry, Shared, WorkerHandle, lock};
+use shared::{Entry, Shared, Wish, WorkerHandle, lock};
 
 /// The handle to the data plane. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -9,13 +9,27 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::keeper::Wish;
 use super::options::{PlaneOptions, WorkerStatus};
 use crate::definition::ChannelId;
 use crate::door::Command;
 use crate::live::{LiveChannel, LiveViewer, ViewerId};
 use crate::relay::channel::ChannelKey;
 use crate::worker::gauges::{Waker, WorkerGauges};
+
+/// What the plane asks of the keeper.
+#[derive(Debug)]
+pub(super) enum Wish {
+    Keep {
+        key: ChannelKey,
+        live: Arc<LiveChannel>,
+        worker: usize,
+    },
+    Forget {
+        key: ChannelKey,
+    },
+    /// All workers have ended: close what they gave back and end.
+    Stop,
+}
 
 /// What control's threads share.
 #[derive(Debug)]

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use common::group::{ChannelUrl, MulticastGroup, Scheme};
 use common::ts::packet::Pcr;
 
-use super::{ConfigMistakes, SendArguments};
+use super::SendArguments;
 use crate::definition::{ContentDefinition, Form, RtpForm, StreamDefinition};
 use crate::document::{Defaults, StreamOrder};
 use crate::limits::STREAMS_MAX;
 use crate::sender::FaultOrder;
+use common::mistakes::ConfigMistakes;
 
 const GROUP_DEFAULT: &str = "239.255.0.1";
 const PORT_DEFAULT: &str = "5000";

@@ -2,7 +2,6 @@
 //! mistake. Nothing is bound or sent here; the files that are named are read.
 
 mod channels;
-mod mistakes;
 mod typed;
 
 use std::ffi::OsString;
@@ -14,10 +13,10 @@ use std::time::Duration;
 use common::arguments::{Unparsed, parse};
 use common::group::InterfaceName;
 use common::listen::check_exposure;
+use common::mistakes::ConfigMistakes;
 use common::telemetry::LogOptions;
 use common::tokens::{TokenFile, TokenFileError};
 
-pub use mistakes::ConfigMistakes;
 pub use typed::{Arguments, Command, SendArguments, VerifyArguments};
 
 use crate::document::{self, Defaults, StreamOrder};
@@ -71,7 +70,7 @@ impl Config {
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
         let parsed = parse::<Arguments>(arguments)?;
-        let mut mistakes = ConfigMistakes::from(parsed.mistakes);
+        let mut mistakes = ConfigMistakes::new(VARIABLES, parsed.mistakes);
         let arguments = parsed.typed;
         let config = match arguments.command {
             Some(Command::Verify(typed)) => verify(&typed, &mut mistakes).map(Self::Verify),
@@ -84,11 +83,14 @@ impl Config {
     }
 }
 
+/// What the environment variables of this program begin with.
+const VARIABLES: &str = "SOURCE_SERVER";
+
 impl From<Unparsed> for ConfigError {
     fn from(unparsed: Unparsed) -> Self {
         match unparsed {
             Unparsed::Usage(error) => Self::Usage(error),
-            Unparsed::Mistakes(lines) => Self::Mistakes(lines.into()),
+            Unparsed::Mistakes(lines) => Self::Mistakes(ConfigMistakes::new(VARIABLES, lines)),
         }
     }
 }

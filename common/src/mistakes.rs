@@ -5,12 +5,20 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Everything that is wrong with the configuration, told at once.
-#[derive(Debug, Clone, PartialEq, Eq, Default, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigMistakes {
+    /// What the program's environment variables begin with, such as `ENCODER_INGEST`.
+    variables: &'static str,
     lines: Vec<String>,
 }
 
 impl ConfigMistakes {
+    /// Goes on from what parsing the command line has found.
+    #[must_use]
+    pub fn new(variables: &'static str, lines: Vec<String>) -> Self {
+        Self { variables, lines }
+    }
+
     /// Something that is no flag's value alone.
     pub fn push(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
@@ -24,8 +32,9 @@ impl ConfigMistakes {
     /// Names the flag, its environment variable and the value that was given.
     pub fn of_flag(&mut self, flag: &str, text: &str, problem: impl fmt::Display) {
         let variable = flag.replace('-', "_").to_uppercase();
+        let variables = self.variables;
         self.push(format!(
-            "--{flag} (SOURCE_SERVER_{variable}) {text:?}: {problem}"
+            "--{flag} ({variables}_{variable}) {text:?}: {problem}"
         ));
     }
 
@@ -45,11 +54,14 @@ impl ConfigMistakes {
             .map_err(|error| self.of_flag(flag, text, error))
             .ok()
     }
-}
 
-impl From<Vec<String>> for ConfigMistakes {
-    fn from(lines: Vec<String>) -> Self {
-        Self { lines }
+    /// Several, with commas between; an empty text is an empty list.
+    pub fn list<T: FromStr<Err: fmt::Display>>(&mut self, flag: &str, text: &str) -> Vec<T> {
+        let items = text.split(',').map(str::trim);
+        items
+            .filter(|_| !text.trim().is_empty())
+            .filter_map(|item| self.value(flag, item))
+            .collect()
     }
 }
 
