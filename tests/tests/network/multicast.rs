@@ -242,3 +242,30 @@ fn a_stream_that_is_joined_in_its_midst_has_lost_nothing() {
     check::one_piece_of(&viewer.body(), &broadcast.sent());
     nothing_lost(&ingest);
 }
+
+/// ISO/IEC 13818-1, 2.4.3.3: a first packet only tells where its counter stands.
+#[test]
+fn a_stream_that_is_joined_at_a_packet_without_payload_has_lost_nothing() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
+    let mut stream = TestStream::new(1, RATE_BPS);
+    let datagrams: Vec<_> = (0..800).map(|_| stream.take_bytes(7)).collect();
+    let clock_alone = |datagram: &Vec<u8>| {
+        let packets = check::packets(datagram);
+        let first = packets
+            .into_iter()
+            .find(|packet| check::pid(packet) == 0x101);
+        first.is_some_and(|packet| packet[3] & 0x3f > 0x22 && packet[3] & 0x10 == 0)
+    };
+    let start = datagrams.iter().position(clock_alone);
+    let start = start.expect("a packet with a PCR alone, its counter not near 0");
+    let sender = Sender::new(&scene.source, "eth0", GROUP);
+    sender.send_all(&datagrams[start..], std::time::Duration::from_micros(2632));
+    wait_until("all is counted", seconds(3), || {
+        ingest.metric("received_datagrams_total", &[]) == (800 - start) as f64
+    });
+    nothing_lost(&ingest);
+}
