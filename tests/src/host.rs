@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Settings of a fresh namespace: no duplicate address detection and no router solicitations (both
 /// cost seconds), no reverse path filter unless a test asks for it.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("net/ipv6/conf/all/accept_dad", "0"),
     ("net/ipv6/conf/default/accept_dad", "0"),
     ("net/ipv6/conf/default/router_solicitations", "0"),
@@ -29,7 +29,6 @@ const SETTINGS: [(&str, &str); 8] = [
     ("net/ipv6/conf/default/disable_ipv6", "0"),
     ("net/ipv4/conf/all/rp_filter", "0"),
     ("net/ipv4/conf/default/rp_filter", "0"),
-    ("net/ipv4/ping_group_range", "1 0"),
 ];
 
 /// A network namespace.
