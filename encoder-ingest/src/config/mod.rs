@@ -176,6 +176,10 @@ pub fn registry_options(config: &Config) -> RegistryOptions {
 }
 
 fn plane(typed: &Arguments, mistakes: &mut ConfigMistakes) -> PlaneOptions {
+    if typed.probe_interfaces != "none" {
+        let problem = "silent groups are not looked for on other NICs yet: use none";
+        mistakes.of_flag("probe-interfaces", &typed.probe_interfaces, problem);
+    }
     let milliseconds = |number: u32| Duration::from_millis(number.into());
     let receive_buffer = typed.receive_buffer_kb.as_deref();
     PlaneOptions {

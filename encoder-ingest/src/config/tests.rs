@@ -60,6 +60,16 @@ fn every_mistake_is_told_at_once() {
 }
 
 #[test]
+fn the_search_on_other_nics_is_refused_until_it_is_there() {
+    assert!(configure("--interface lo --probe-interfaces none").is_ok());
+    let text = mistakes("--interface lo --probe-interfaces eth1");
+    assert!(
+        text.contains("--probe-interfaces (ENCODER_INGEST_PROBE_INTERFACES) \"eth1\""),
+        "{text}"
+    );
+}
+
+#[test]
 fn listening_openly_needs_credentials_or_a_word() {
     let text = mistakes("--interface lo --listen [::]:9525");
     assert!(text.contains("--token-file FILE"), "{text}");

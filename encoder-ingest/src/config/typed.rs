@@ -108,6 +108,16 @@ pub struct Arguments {
     )]
     pub silence_ms: String,
 
+    /// NICs on which a silent group is looked for. That search is not there yet: `none` is the only
+    /// value
+    #[arg(
+        long,
+        value_name = "none",
+        env = "ENCODER_INGEST_PROBE_INTERFACES",
+        default_value = "none"
+    )]
+    pub probe_interfaces: String,
+
     /// Seconds without data after which a viewer is closed, 1 to 86400
     #[arg(
         long,

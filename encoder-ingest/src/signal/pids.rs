@@ -206,13 +206,14 @@ impl PidState {
 
     fn judge(&mut self, packet: TsPacket<'_>) -> Arrival {
         let last = self.last_cc();
+        // A packet without payload stands still and tells nothing, but for a discontinuity.
+        if !packet.has_payload() && !packet.discontinuity() {
+            return Arrival::Continues;
+        }
         let started = std::mem::replace(&mut self.started, true);
         if packet.discontinuity() || !started {
             self.interrupted = false;
             self.repeated = false;
-            return Arrival::Continues;
-        }
-        if !packet.has_payload() {
             return Arrival::Continues;
         }
         let explained = std::mem::take(&mut self.interrupted);
@@ -239,7 +240,8 @@ impl PidState {
         }
         self.scrambled = packet.scrambled();
         let table = matches!(self.role, Role::Pat | Role::Pmt(_) | Role::Sdt);
-        let each = table || packet.scrambled() || self.repeated || self.interrupted;
+        let each =
+            table || packet.scrambled() || self.repeated || self.interrupted || !self.started;
         self.next_header = if each {
             0
         } else {

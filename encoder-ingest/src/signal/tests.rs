@@ -344,6 +344,10 @@ fn a_gap_is_still_explained_behind_packets_without_payload() {
     );
     assert_eq!(signal.counts().missing_plain, 0);
     assert_eq!(signal.counts().continuity_errors, 1);
+    // Nor is anything missing where a packet without payload is the first that is seen.
+    let mut late = Signal::new(None);
+    scan(&mut late, &[&clock[..], &packets[7]].concat());
+    assert_eq!(late.counts().continuity_errors, 0);
 }
 
 #[test]
