@@ -82,6 +82,10 @@ pub const RTP_MISORDER_MAX: u16 = 128;
 /// strays: dropped and counted.
 pub const KIND_CHANGE_DATAGRAMS: u32 = 8;
 
+/// Datagrams of whole packets in a row after which an unaligned stream is believed to be aligned.
+/// Fewer are the short ones that end a picture or a frame of sound; they stay on the slow path.
+pub const ALIGNED_DATAGRAMS: u32 = 512;
+
 /// Receive calls that one turn makes on one socket at most: 64 x 64 datagrams, or 64 x 64 KiB. The
 /// rest waits for the next turn, which then comes at once.
 pub const TURN_RECEIVES_MAX: usize = 64;

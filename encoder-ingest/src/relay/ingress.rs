@@ -12,7 +12,7 @@ use super::datagram::{Classified, Kind, classify, mostly_in_sync};
 use super::joiner::{Joined, Joiner};
 use super::recorder::Recorder;
 use super::rtp_order::{Placed, Release, RtpOrder};
-use crate::limits::{BLOCK_BYTES, KIND_CHANGE_DATAGRAMS};
+use crate::limits::{ALIGNED_DATAGRAMS, BLOCK_BYTES, KIND_CHANGE_DATAGRAMS};
 
 /// Judges and orders the datagrams of one input.
 #[derive(Debug, Default)]
@@ -206,7 +206,11 @@ impl Ingress {
     /// row the stream is believed to be aligned.
     fn aligned(&mut self, kind: Kind, bytes: &[u8], out: &mut Out<'_>) {
         let in_a_row = self.strays + 1;
-        if in_a_row < KIND_CHANGE_DATAGRAMS {
+        let wanted = match kind {
+            Kind::Rtp { .. } => KIND_CHANGE_DATAGRAMS,
+            Kind::Ts { .. } | Kind::Unaligned => ALIGNED_DATAGRAMS,
+        };
+        if in_a_row < wanted {
             self.unaligned(bytes, out);
             self.strays = in_a_row;
         } else {

@@ -231,12 +231,25 @@ fn unaligned_streams_may_be_aligned_now_and_then() {
     assert_eq!(forwarded[from..], (100..1300).collect::<Vec<u32>>());
 
     // Aligned for good, it is received in place again, and nothing is lost on the way.
-    (186..200).for_each(|number| rig.feed(&payload(number, 188)));
+    (186..800).for_each(|number| rig.feed(&payload(number, 188)));
     assert_eq!(rig.ingress.shape().payload_bytes, 1316);
     assert_eq!(
         rig.forwarded()[forwarded.len()..],
-        (1302..1400).collect::<Vec<u32>>()
+        (1302..5600).collect::<Vec<u32>>()
     );
+}
+
+/// Sound alone, or a still picture: many short datagrams of whole packets in a row.
+#[test]
+fn an_unaligned_stream_stays_one_over_a_run_of_short_datagrams() {
+    let mut rig = Rig::new();
+    let stream: Vec<u8> = (0..30).flat_map(|number| payload(number, 188)).collect();
+    stream.chunks(1472).for_each(|datagram| rig.feed(datagram));
+    (30..60).for_each(|number| rig.feed(&payload(number, 188)));
+    let more: Vec<u8> = (60..90).flat_map(|number| payload(number, 188)).collect();
+    more.chunks(1472).for_each(|datagram| rig.feed(datagram));
+    assert_eq!(rig.forwarded(), (0..630).collect::<Vec<u32>>());
+    assert_eq!(rig.ingress.counts().malformed, 0);
 }
 
 #[test]
