@@ -110,7 +110,8 @@ fn ffmpegs_rtp_stream_plays() {
 
 #[test]
 fn ffmpegs_default_datagrams_play_and_are_counted() {
-    let output = "-f mpegts udp://239.1.1.1:5000?ttl=4&localaddr=10.0.0.1&bitrate=8000000&burst_bits=11776";
+    let output =
+        "-f mpegts udp://239.1.1.1:5000?ttl=4&localaddr=10.0.0.1&bitrate=8000000&burst_bits=11776";
     plays_ffmpegs(output, |ingest| {
         let joined = ingest.metric("unaligned_datagrams_total", &[("channel", "news")]);
         assert!(joined > 1000.0, "{joined} unaligned datagrams");
