@@ -156,7 +156,7 @@ impl Ingress {
     /// Takes one datagram.
     pub fn datagram(&mut self, bytes: &[u8], out: &mut Out<'_>) {
         match classify(bytes) {
-            Some(Classified { kind, rtp: None }) if self.kind == Some(Kind::Unaligned) => {
+            Some(Classified { kind, .. }) if self.kind == Some(Kind::Unaligned) => {
                 self.aligned(kind, bytes, out);
             }
             Some(classified) => self.whole_packets(&classified, bytes, out),
@@ -202,8 +202,9 @@ impl Ingress {
         }
     }
 
-    /// Whole packets in an unaligned stream, as the end of a picture may give: after several in a
-    /// row the stream is believed to be aligned.
+    /// Whole packets in an unaligned stream, as the end of a picture may give, or what looks like
+    /// RTP, as a short datagram from within a packet may by chance: after several in a row the
+    /// stream is believed to be so.
     fn aligned(&mut self, kind: Kind, bytes: &[u8], out: &mut Out<'_>) {
         let in_a_row = self.strays + 1;
         let wanted = match kind {
@@ -214,6 +215,9 @@ impl Ingress {
             self.unaligned(bytes, out);
             self.strays = in_a_row;
         } else {
+            if matches!(kind, Kind::Rtp { .. }) {
+                out.recorder.restart();
+            }
             self.set_kind(kind, out);
             self.datagram(bytes, out);
         }

@@ -252,6 +252,33 @@ fn an_unaligned_stream_stays_one_over_a_run_of_short_datagrams() {
     assert_eq!(rig.ingress.counts().malformed, 0);
 }
 
+/// A datagram that begins within a packet may read as an RTP header, a packet behind it.
+#[test]
+fn a_piece_of_an_unaligned_stream_that_reads_as_rtp_is_joined() {
+    let mut rig = Rig::new();
+    let mut stream: Vec<u8> = (0..21).flat_map(|number| payload(number, 188)).collect();
+    let cut = 80 * 188 - HEADER_BYTES;
+    stream[cut..cut + HEADER_BYTES].copy_from_slice(&plain_header(1, 2, 3));
+    stream[..cut]
+        .chunks(1472)
+        .for_each(|datagram| rig.feed(datagram));
+    rig.feed(&stream[cut..cut + HEADER_BYTES + 188]);
+    stream[cut + HEADER_BYTES + 188..]
+        .chunks(1472)
+        .for_each(|datagram| rig.feed(datagram));
+    assert_eq!(rig.forwarded(), (0..147).collect::<Vec<u32>>());
+    assert_eq!(rig.ingress.counts().malformed, 0);
+
+    // A sender that has changed to RTP is believed after several datagrams.
+    (21..60)
+        .zip(0..)
+        .for_each(|(number, sequence)| rig.feed(&rtp(sequence, number)));
+    assert_eq!(rig.ingress.is_rtp(), Some(true));
+    let forwarded = rig.forwarded();
+    let from = forwarded.len() - 140;
+    assert_eq!(forwarded[from..], (280..420).collect::<Vec<u32>>());
+}
+
 #[test]
 fn a_second_sender_of_unaligned_packets_is_not_spliced_in() {
     let mut rig = Rig::new();
