@@ -38,7 +38,7 @@ fn scan_of_a_block(c: &mut Criterion) {
             || stream.packets(BLOCK_PACKETS),
             |block| {
                 let mut rest = &block[..];
-                while let Scanned::RandomAccess(at) = signal.scan(rest) {
+                while let Scanned::RandomAccess(at) = signal.scan(rest, 0) {
                     rest = &rest[at + PACKET_BYTES..];
                 }
             },

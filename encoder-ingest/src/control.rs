@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use common::api::channel::{
-    Channel, ChannelStatus, Lost, Origin, Reason, Received, Repaired, State,
-};
+use common::api::channel::{Channel, ChannelStatus, Origin, Reason, Received, State};
 use common::api::event::{EventDraft, EventKind};
 use jiff::Timestamp;
 
@@ -181,7 +179,9 @@ impl Control {
     fn live_status(&self, live: &Arc<LiveChannel>) -> ChannelStatus {
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &live.counters;
-        let (lost, repaired) = self.baselines.since_reset(live);
+        let errors = self.baselines.since_reset(live);
+        let jitter_us = load(&counters.arrival_jitter_us);
+        let constant = counters.rate_is_constant.load(Ordering::Relaxed);
         ChannelStatus {
             bitrate_bps: load(&counters.bitrate_bps),
             viewers: load(&counters.viewers),
@@ -189,8 +189,10 @@ impl Control {
                 datagrams: load(&counters.received_datagrams),
                 bytes: load(&counters.received_bytes),
             },
-            lost,
-            repaired,
+            lost: errors.lost,
+            repaired: errors.repaired,
+            tr101290: errors.tr101290,
+            arrival_jitter_us: constant.then_some(jitter_us),
             services: live.services.load().as_ref().clone(),
             ..live.status.load().as_ref().clone()
         }
@@ -211,19 +213,15 @@ impl Control {
                 fact("ingest", ingest);
             }
         }
+        let detail = idle.map_or_else(String::new, |idle| idle.to_string());
         ChannelStatus {
-            state: State::Waiting,
-            reason: Reason::NeverReceived,
             params,
-            detail: idle.map_or_else(String::new, |idle| idle.to_string()),
-            since: self.started(),
-            active_input: 0,
-            bitrate_bps: 0,
-            viewers: 0,
-            received: Received::default(),
-            lost: Lost::default(),
-            repaired: Repaired::default(),
-            services: Vec::new(),
+            ..ChannelStatus::new(
+                State::Waiting,
+                Reason::NeverReceived,
+                detail,
+                self.started(),
+            )
         }
     }
 }

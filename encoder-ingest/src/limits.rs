@@ -20,17 +20,29 @@ pub const MARKS_MAX: usize = 64;
 /// (1.5 KB of tables). Larger tables are not sent in front; the stream itself brings them.
 pub const PRELUDE_PACKETS_MAX: usize = 8;
 
-/// PIDs that are followed per channel. Packets of further PIDs are relayed, but not analysed.
+/// PIDs that are followed per channel. Packets of further PIDs are relayed, but not analysed, which
+/// is counted; one that a table names takes the place of one that none does, and one that is silent
+/// for 30 s gives its place up.
 pub const PIDS_MAX: usize = 255;
 
-/// Programs read from a PAT. Further ones are relayed, but not listed.
+/// The beginning of a PES packet that is kept while a sequence header is looked for. Where none is
+/// found by then, the next PES packet is looked at.
+pub const CONTENT_BYTES_MAX: usize = 1024;
+
+/// PCRs in a row that must lie on one line before a stream counts as one of constant rate: 1.3 s
+/// where they come each 20 ms. When there are more, the oldest goes.
+pub const ACCURACY_POINTS: usize = 64;
+
+/// Programs read from a PAT. Further ones are relayed, but not listed, which is
+/// counted.
 pub const PROGRAMS_MAX: usize = 128;
 
-/// Elementary streams read from a PMT. Further ones are relayed, but not listed.
+/// Elementary streams read from a PMT. Further ones are relayed, but not listed, which
+/// is counted.
 pub const PROGRAM_STREAMS_MAX: usize = 64;
 
 /// The longest PSI section (ISO/IEC 13818-1, 2.4.4: 1024 bytes for PAT and PMT; private sections
-/// may have 4096). A longer one is skipped.
+/// may have 4096). A longer one is skipped, which is counted.
 pub const SECTION_BYTES_MAX: usize = 4096;
 
 /// Iovecs in one write to a viewer: with blocks of 64 KiB, 1 MiB. What is left goes with the next.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use arc_swap::ArcSwap;
 use common::api::channel::{ChannelStatus, Service};
+use common::api::tr101290::Indicator;
 
 use crate::definition::{ChannelDefinition, ChannelId};
 
@@ -48,6 +49,14 @@ pub struct ChannelCounters {
     /// TS bytes copied in user space, because they could not be received in place.
     pub copied_bytes: AtomicU64,
     pub scrambled_packets: AtomicU64,
+    /// Errors of TR 101 290, in the order of [`Indicator::ALL`].
+    pub tr101290: [AtomicU64; Indicator::COUNT],
+    /// Times that a table of the analysis was full, or a section too long.
+    pub analysis_limits: AtomicU64,
+    /// The spread of the datagrams' delay over the last second.
+    pub arrival_jitter_us: AtomicU64,
+    /// The rate is constant, so that [`Self::arrival_jitter_us`] means something.
+    pub rate_is_constant: AtomicBool,
     pub sent_bytes: AtomicU64,
     pub viewer_skipped_bytes: AtomicU64,
     pub history_bytes: AtomicU64,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::api::channel::State;
+use common::api::tr101290::Indicator;
 use metrics::{Label, counter, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -47,6 +48,8 @@ metrics! {
     CHANNEL_STATE Gauge "channel_state" "1 for the state that the channel is in, 0 for the others";
     CHANNEL_REASON Gauge "channel_reason" "1 for the reason of the channel's state";
     BITRATE Gauge "bitrate_bps" "TS bits received in the last second";
+    TR101290_ERRORS Counter "tr101290_errors_total" "Errors of the transport stream by the indicators of ETSI TR 101 290, priority 1 and 2";
+    ANALYSIS_LIMITS Counter "analysis_limits_total" "Times that a table of the analysis was full: packets of PIDs past it, or sections too long, are relayed but not analysed";
     VIEWERS Gauge "viewers" "Viewers that are connected";
     SENT_BYTES Counter "sent_bytes_total" "Bytes written to the channel's viewers";
     VIEWER_SKIPPED_BYTES Counter "viewer_skipped_bytes_total" "Bytes that slow viewers missed";
@@ -238,6 +241,7 @@ fn channel_counters(channel: &LiveChannel) {
         (SOURCE_RESTARTS, &counters.source_restarts),
         (UNALIGNED_DATAGRAMS, &counters.unaligned),
         (MALFORMED_DATAGRAMS, &counters.malformed),
+        (ANALYSIS_LIMITS, &counters.analysis_limits),
     ] {
         count(metric, &[("channel", id)], load(value));
     }
@@ -249,6 +253,10 @@ fn channel_counters(channel: &LiveChannel) {
     ] {
         let labels = [("channel", id), ("cause", cause), ("unit", unit)];
         count(LOST, &labels, load(value));
+    }
+    for (indicator, value) in Indicator::ALL.iter().zip(&counters.tr101290) {
+        let labels = [("channel", id), ("indicator", indicator.as_str())];
+        count(TR101290_ERRORS, &labels, load(value));
     }
     for (kind, value) in [
         ("reordered", &counters.reordered),

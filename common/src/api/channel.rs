@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::tr101290::Tr101290;
+
 /// A channel: its definition, and its status beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Channel {
@@ -104,6 +106,11 @@ pub struct ChannelStatus {
     pub received: Received,
     pub lost: Lost,
     pub repaired: Repaired,
+    /// Errors of the transport stream, by the indicators of ETSI TR 101 290.
+    pub tr101290: Tr101290,
+    /// The largest difference in the delay of datagrams over the last second, in microseconds;
+    /// none where the stream's rate is not constant, so that the network's share can't be told.
+    pub arrival_jitter_us: Option<u64>,
     pub services: Vec<Service>,
 }
 
@@ -174,6 +181,10 @@ pub struct Service {
     pub provider: String,
     pub pmt_pid: u16,
     pub pcr_pid: u16,
+    /// Its streams and tables together.
+    pub bitrate_bps: u64,
+    /// The longest time between two PCRs in the last second; none: there were no two.
+    pub pcr_interval_ms: Option<u64>,
     pub streams: Vec<ElementaryStream>,
 }
 
@@ -187,7 +198,32 @@ pub struct ElementaryStream {
     pub detail: String,
     pub language: Option<String>,
     pub bitrate_bps: u64,
+    /// The longest time between two PTS in the last second; none: there were no two.
+    pub pts_interval_ms: Option<u64>,
     pub scrambled: bool,
+}
+
+impl ChannelStatus {
+    /// Of a channel of which nothing came.
+    #[must_use]
+    pub fn new(state: State, reason: Reason, detail: String, since: String) -> Self {
+        Self {
+            state,
+            reason,
+            params: BTreeMap::new(),
+            detail,
+            since,
+            active_input: 0,
+            bitrate_bps: 0,
+            viewers: 0,
+            received: Received::default(),
+            lost: Lost::default(),
+            repaired: Repaired::default(),
+            tr101290: Tr101290::default(),
+            arrival_jitter_us: None,
+            services: Vec::new(),
+        }
+    }
 }
 
 impl State {

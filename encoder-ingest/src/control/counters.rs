@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use common::api::channel::{Lost, Repaired};
+use common::api::tr101290::{Indicator, Tr101290};
 
 use crate::definition::ChannelId;
 use crate::live::LiveChannel;
@@ -21,44 +22,37 @@ pub(super) struct Baselines {
 struct Baseline {
     /// A channel that is removed and made again counts from zero: it is another one.
     channel: Weak<LiveChannel>,
-    lost: Lost,
-    repaired: Repaired,
+    errors: Errors,
+}
+
+/// The error counters of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Errors {
+    pub(super) lost: Lost,
+    pub(super) repaired: Repaired,
+    pub(super) tr101290: Tr101290,
 }
 
 impl Baselines {
     /// From now on the channel's errors count from here.
     pub(super) fn reset(&self, channel: &Arc<LiveChannel>) {
-        let (lost, repaired) = read(channel);
+        let errors = Errors::read(channel);
         let mut of = self.of();
         of.retain(|_, baseline| baseline.channel.strong_count() > 0);
         let baseline = Baseline {
             channel: Arc::downgrade(channel),
-            lost,
-            repaired,
+            errors,
         };
         of.insert(channel.id.clone(), baseline);
     }
 
-    pub(super) fn since_reset(&self, channel: &Arc<LiveChannel>) -> (Lost, Repaired) {
-        let (lost, repaired) = read(channel);
+    pub(super) fn since_reset(&self, channel: &Arc<LiveChannel>) -> Errors {
+        let errors = Errors::read(channel);
         let of = self.of();
-        let Some(base) = of
+        let base = of
             .get(&channel.id)
-            .filter(|base| base.channel.as_ptr() == Arc::as_ptr(channel))
-        else {
-            return (lost, repaired);
-        };
-        let lost = Lost {
-            network: lost.network.saturating_sub(base.lost.network),
-            kernel: lost.kernel.saturating_sub(base.lost.kernel),
-            upstream: lost.upstream.saturating_sub(base.lost.upstream),
-            unattributed: lost.unattributed.saturating_sub(base.lost.unattributed),
-        };
-        let repaired = Repaired {
-            reordered: repaired.reordered.saturating_sub(base.repaired.reordered),
-            duplicates: repaired.duplicates.saturating_sub(base.repaired.duplicates),
-        };
-        (lost, repaired)
+            .filter(|base| base.channel.as_ptr() == Arc::as_ptr(channel));
+        base.map_or(errors, |base| errors.since(&base.errors))
     }
 
     fn of(&self) -> MutexGuard<'_, HashMap<ChannelId, Baseline>> {
@@ -66,18 +60,47 @@ impl Baselines {
     }
 }
 
-fn read(channel: &LiveChannel) -> (Lost, Repaired) {
-    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let counters = &channel.counters;
-    let lost = Lost {
-        network: load(&counters.lost_network),
-        kernel: load(&counters.lost_kernel),
-        upstream: load(&counters.lost_upstream),
-        unattributed: load(&counters.lost_unattributed),
-    };
-    let repaired = Repaired {
-        reordered: load(&counters.reordered),
-        duplicates: load(&counters.duplicates),
-    };
-    (lost, repaired)
+impl Errors {
+    fn read(channel: &LiveChannel) -> Self {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &channel.counters;
+        let lost = Lost {
+            network: load(&counters.lost_network),
+            kernel: load(&counters.lost_kernel),
+            upstream: load(&counters.lost_upstream),
+            unattributed: load(&counters.lost_unattributed),
+        };
+        let repaired = Repaired {
+            reordered: load(&counters.reordered),
+            duplicates: load(&counters.duplicates),
+        };
+        let of = |indicator: Indicator| load(&counters.tr101290[indicator.index()]);
+        let tr101290 = Tr101290::from_counts(of);
+        Self {
+            lost,
+            repaired,
+            tr101290,
+        }
+    }
+
+    fn since(&self, base: &Self) -> Self {
+        let (lost, repaired) = (&self.lost, &self.repaired);
+        let since = |indicator: Indicator| {
+            let before = base.tr101290.of(indicator);
+            self.tr101290.of(indicator).saturating_sub(before)
+        };
+        Self {
+            lost: Lost {
+                network: lost.network.saturating_sub(base.lost.network),
+                kernel: lost.kernel.saturating_sub(base.lost.kernel),
+                upstream: lost.upstream.saturating_sub(base.lost.upstream),
+                unattributed: lost.unattributed.saturating_sub(base.lost.unattributed),
+            },
+            repaired: Repaired {
+                reordered: repaired.reordered.saturating_sub(base.repaired.reordered),
+                duplicates: repaired.duplicates.saturating_sub(base.repaired.duplicates),
+            },
+            tr101290: Tr101290::from_counts(since),
+        }
+    }
 }

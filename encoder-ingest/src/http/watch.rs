@@ -271,18 +271,13 @@ mod tests {
     #[test]
     fn a_silent_channel_says_why() {
         let status = ChannelStatus {
-            state: common::api::channel::State::Waiting,
-            reason: Reason::NeverReceived,
             params: BTreeMap::from([("group".to_owned(), "239.1.1.1".to_owned())]),
-            detail: "nothing came from 239.1.1.1".to_owned(),
-            since: String::new(),
-            active_input: 0,
-            bitrate_bps: 0,
-            viewers: 0,
-            received: common::api::channel::Received::default(),
-            lost: common::api::channel::Lost::default(),
-            repaired: common::api::channel::Repaired::default(),
-            services: Vec::new(),
+            ..ChannelStatus::new(
+                common::api::channel::State::Waiting,
+                Reason::NeverReceived,
+                "nothing came from 239.1.1.1".to_owned(),
+                String::new(),
+            )
         };
         let problem = no_data(&ChannelId::made("news".to_owned()), &status);
         assert_eq!(problem.status, 504);

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arc_swap::ArcSwap;
-use common::api::channel::{ChannelStatus, Lost, Origin, Reason, Received, Repaired, SlowViewer};
+use common::api::channel::{ChannelStatus, Origin, Reason, SlowViewer};
 
 use super::*;
 use crate::definition::{ChannelDefinition, ChannelId};
@@ -24,20 +24,12 @@ fn channel(id: &str) -> Arc<LiveChannel> {
         program: None,
         scrambled: None,
     };
-    let status = ChannelStatus {
-        state: State::Degraded,
-        reason: Reason::NetworkLoss,
-        params: BTreeMap::new(),
-        detail: String::new(),
-        since: String::new(),
-        active_input: 0,
-        bitrate_bps: 0,
-        viewers: 0,
-        received: Received::default(),
-        lost: Lost::default(),
-        repaired: Repaired::default(),
-        services: Vec::new(),
-    };
+    let status = ChannelStatus::new(
+        State::Degraded,
+        Reason::NetworkLoss,
+        String::new(),
+        String::new(),
+    );
     Arc::new(LiveChannel {
         id,
         definition: ArcSwap::from_pointee(definition),
@@ -99,6 +91,7 @@ fn every_declared_metric_is_in_a_scrape_and_no_other() {
 fn values_are_those_of_the_channel() {
     let news = channel("news");
     news.counters.lost_network.store(5, Ordering::Relaxed);
+    news.counters.tr101290[Indicator::CrcError.index()].store(3, Ordering::Relaxed);
     news.counters
         .bitrate_bps
         .store(8_000_000, Ordering::Relaxed);
@@ -108,6 +101,8 @@ fn values_are_those_of_the_channel() {
     let text = render(&[news], &counters);
     for line in [
         r#"lost_total{channel="news",cause="network",unit="rtp"} 5"#,
+        r#"tr101290_errors_total{channel="news",indicator="crc_error"} 3"#,
+        r#"tr101290_errors_total{channel="news",indicator="pat_error"} 0"#,
         r#"bitrate_bps{channel="news"} 8000000"#,
         r#"channel_state{channel="news",state="degraded"} 1"#,
         r#"channel_state{channel="news",state="stopped"} 0"#,

@@ -13,7 +13,6 @@ mod membership;
 mod options;
 mod shared;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{TrySendError, sync_channel};
@@ -22,7 +21,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use common::api::channel::{ChannelStatus, Lost, Reason, Received, Repaired, State};
+use common::api::channel::{ChannelStatus, Reason, State};
 use tokio::sync::mpsc;
 
 use crate::definition::{ChannelDefinition, ChannelId};
@@ -334,20 +333,12 @@ impl Plane {
 }
 
 fn live_channel(definition: Arc<ChannelDefinition>) -> LiveChannel {
-    let status = ChannelStatus {
-        state: State::Waiting,
-        reason: Reason::NeverReceived,
-        params: BTreeMap::new(),
-        detail: "the channel has only just been added".to_owned(),
-        since: jiff::Timestamp::now().to_string(),
-        active_input: 0,
-        bitrate_bps: 0,
-        viewers: 0,
-        received: Received::default(),
-        lost: Lost::default(),
-        repaired: Repaired::default(),
-        services: Vec::new(),
-    };
+    let status = ChannelStatus::new(
+        State::Waiting,
+        Reason::NeverReceived,
+        "the channel has only just been added".to_owned(),
+        jiff::Timestamp::now().to_string(),
+    );
     let counters = ChannelCounters::default();
     counters
         .history_bytes_max

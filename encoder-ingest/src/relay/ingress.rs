@@ -362,7 +362,7 @@ impl Ingress {
             if packet[0] == SYNC_BYTE {
                 self.append(&packet[..PACKET_BYTES], out);
             } else {
-                out.recorder.gap();
+                out.recorder.bad_sync(&packet[..PACKET_BYTES]);
             }
         }
     }

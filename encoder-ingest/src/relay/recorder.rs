@@ -66,6 +66,11 @@ impl Recorder {
         self.signal.gap();
     }
 
+    /// A packet with a bad sync byte was dropped here.
+    pub fn bad_sync(&mut self, packet: &[u8]) {
+        self.signal.bad_sync(packet);
+    }
+
     /// The source begins anew.
     pub fn restart(&mut self) {
         self.signal.restart();
@@ -95,7 +100,7 @@ impl Recorder {
     fn scan(&mut self, now_ms: u64) {
         while self.scanned < self.history.head() {
             let bytes = self.history.contiguous(self.scanned);
-            match self.signal.scan(bytes) {
+            match self.signal.scan(bytes, now_ms) {
                 Scanned::All => self.scanned += bytes.len() as u64,
                 Scanned::RandomAccess(at) => {
                     let position = self.scanned + at as u64;

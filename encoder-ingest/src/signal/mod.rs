@@ -3,59 +3,82 @@
 //! Pure: given whole packets, their place in the channel's stream and `now`. It knows no socket and
 //! no clock, changes no byte, and allocates only when a table changes.
 //!
+//! Packets that continue their PID plainly cost one lookup; what is deeper is read where a table, a
+//! PES packet or a PCR begins. Time is that of arrival, given with each block, and the stream's own.
+//!
+//! - [`counts`]: what control is shown
+//! - [`time`]: both clocks
+//! - [`judge`]: what is counted, and when it may be
 //! - [`pids`]: the state of each PID, and the scan that most packets never leave
 //! - [`prelude`]: the tables in front of a viewer's start
 //! - [`section`]: sections out of packets
+//! - [`coding`]: what a PMT says of a stream
 //! - [`tables`]: PAT and PMT, and the packets that brought them
+//! - [`si`]: CAT, NIT, EIT, TOT
 //! - [`text`], [`names`]: what services call themselves (SDT)
 //! - [`access`]: random access points
+//! - [`pes`], [`content`]: time stamps, and what streams say of themselves
+//! - [`pcr`], [`accuracy`]: the clocks of programs
+//! - [`watch`]: what is followed of each PID that a PMT names
+//! - [`describe`]: services as the API shows them
+//! - [`jitter`]: how unevenly datagrams arrive
 //! - [`reason`]: one verdict from all of it
 
 pub mod access;
+pub mod accuracy;
+pub mod coding;
+pub mod content;
+pub mod counts;
+pub mod describe;
+pub mod jitter;
+pub mod judge;
 pub mod names;
+pub mod pcr;
+pub mod pes;
 pub mod pids;
 pub mod prelude;
 pub mod reason;
 pub mod section;
+pub mod si;
 pub mod tables;
 pub mod text;
+pub mod time;
+pub mod watch;
 
 use common::api::channel::Service;
+use common::api::tr101290::Indicator;
 use common::ts::packet::{PACKET_BYTES, Pid, TsPacket};
 
-use self::names::Names;
-use self::prelude::Prelude;
-use pids::{Arrival, PidTable, Role};
+use counts::Losses;
+pub use counts::SignalCounts;
+use jitter::ArrivalJitter;
+use judge::Judge;
+use names::Names;
+use pids::{Arrival, Known, PidTable, Role, Seen};
+use prelude::Prelude;
+use si::ServiceInformation;
 use tables::Tables;
+use time::{Moment, Times};
+use watch::{Place, Watches};
 
 /// The analysis of one channel.
 #[derive(Debug)]
 pub struct Signal {
     pids: PidTable,
     tables: Tables,
+    si: ServiceInformation,
     names: Names,
+    watches: Watches,
+    times: Times,
+    judge: Judge,
+    jitter: ArrivalJitter,
+    checked_ms: u64,
+    aged_ms: u64,
     /// Program that random access points are looked for in; none: the first in the PAT.
     program: Option<u16>,
     /// The datagrams have RTP sequence numbers, and they are whole but where a gap was told.
     numbered: bool,
-    counts: SignalCounts,
-}
-
-/// What has been found since the channel began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SignalCounts {
-    /// Errors of the continuity counter (ISO/IEC 13818-1, 2.4.3.3), one a PID and gap.
-    pub continuity_errors: u64,
-    /// TS packets that are missing by the continuity counter while the RTP sequence is whole: a
-    /// lower bound, since the counter has four bits.
-    pub missing_rtp: u64,
-    /// The same in plain TS, where no drop of the kernel explains it.
-    pub missing_plain: u64,
-    /// Sections whose CRC-32 is wrong.
-    pub crc_errors: u64,
-    /// Packets with `transport_error_indicator`.
-    pub transport_errors: u64,
-    pub scrambled_packets: u64,
+    counts: Losses,
 }
 
 /// How far a scan came.
@@ -67,48 +90,101 @@ pub enum Scanned {
     RandomAccess(usize),
 }
 
+/// What must come is looked for so often.
+const CHECK_MS: u64 = 20;
+
+/// PIDs that do not speak any more are looked for so often.
+const AGE_MS: u64 = 1000;
+
 impl Signal {
     #[must_use]
     pub fn new(program: Option<u16>) -> Self {
         let mut pids = PidTable::default();
         pids.set_role(Pid::PAT, Role::Pat);
-        pids.set_role(Pid::SDT, Role::Sdt);
         Self {
             pids,
             tables: Tables::default(),
+            si: ServiceInformation::default(),
             names: Names::default(),
+            watches: Watches::default(),
+            times: Times::default(),
+            judge: Judge::default(),
+            jitter: ArrivalJitter::default(),
+            checked_ms: 0,
+            aged_ms: 0,
             program,
             numbered: false,
-            counts: SignalCounts::default(),
+            counts: Losses::default(),
         }
     }
 
-    /// Scans whole packets that begin with a sync byte. Stops behind a random access point.
-    pub fn scan(&mut self, packets: &[u8]) -> Scanned {
+    /// Scans whole packets that begin with a sync byte and came at `now_ms`. Stops behind a random
+    /// access point.
+    pub fn scan(&mut self, packets: &[u8], now_ms: u64) -> Scanned {
+        if self.times.arrive(now_ms) {
+            self.restart_time();
+        }
+        if self.judge.watches_sync() {
+            self.regain_sync(packets);
+        }
         for (index, bytes) in packets.chunks_exact(PACKET_BYTES).enumerate() {
             if self.pids.expected(bytes) {
                 continue;
             }
-            if self.unexpected(bytes) {
+            if self.unexpected(packets, index) {
+                self.times.pass(index + 1);
                 return Scanned::RandomAccess(index * PACKET_BYTES);
             }
         }
+        self.times.pass(packets.len() / PACKET_BYTES);
+        if now_ms.saturating_sub(self.checked_ms) >= CHECK_MS {
+            self.check(now_ms);
+        }
         Scanned::All
+    }
+
+    /// A packet has a bad sync byte; it goes no further.
+    pub fn bad_sync(&mut self, packet: &[u8]) {
+        self.judge.bad_sync();
+        // It took its place in the stream.
+        self.times.pass(1);
+        if !self.pids.pass_over(packet) {
+            self.pids.gap(Known::OutOfSync);
+        }
+    }
+
+    /// What arrived first since [`Self::stream_ticks`] was asked came at `stamp_ns`.
+    pub fn arrived(&mut self, ticks: Option<u64>, stamp_ns: u64) {
+        if let Some(ticks) = ticks
+            && stamp_ns > 0
+        {
+            self.jitter.sample(ticks, stamp_ns);
+        }
+    }
+
+    /// What the stream's own clock shows at the next packet, in ticks of 27 MHz.
+    #[must_use]
+    pub fn stream_ticks(&self) -> Option<u64> {
+        self.times.stream_ticks()
     }
 
     /// Something is missing here, and counted elsewhere: what the continuity counters then show is
     /// explained by it, once for each PID.
     pub fn gap(&mut self) {
-        self.pids.gap();
+        self.pids.gap(Known::Lost);
+        self.watches.gap();
     }
 
     /// Another source begins: what was known of PIDs and tables does not hold any more.
     pub fn restart(&mut self) {
+        let judge = std::mem::take(&mut self.judge);
         *self = Self {
             numbered: self.numbered,
             counts: self.counts,
+            judge,
             ..Self::new(self.program)
         };
+        self.judge.restart();
     }
 
     /// From now on random access points are looked for in `program`.
@@ -131,7 +207,13 @@ impl Signal {
 
     #[must_use]
     pub fn counts(&self) -> SignalCounts {
-        self.counts
+        SignalCounts {
+            indicators: self.judge.counts(),
+            missing_rtp: self.counts.missing_rtp,
+            missing_plain: self.counts.missing_plain,
+            scrambled_packets: self.counts.scrambled,
+            limits_reached: self.judge.limits_reached() + self.pids.unfollowed(),
+        }
     }
 
     /// The newest PAT and PMT packets, those of the chosen program first.
@@ -148,68 +230,153 @@ impl Signal {
 
     /// The programs as the API shows them, with bitrates over the `elapsed_ms` since the last call.
     pub fn services(&mut self, elapsed_ms: u64) -> Vec<Service> {
-        self.tables
-            .services(&mut self.pids, &self.names, elapsed_ms)
+        let (tables, names) = (&self.tables, &self.names);
+        describe::services(tables, names, &mut self.pids, &mut self.watches, elapsed_ms)
     }
 
-    /// The packet is none that continues its PID plainly. Answers whether a viewer can begin here.
+    /// The spread of the datagrams' delay since the last call, in microseconds; none where the rate
+    /// is not constant.
+    pub fn take_arrival_jitter_us(&mut self) -> Option<u64> {
+        let spread_us = self.jitter.take_us();
+        self.watches.rate_is_constant().then_some(spread_us)?
+    }
+
+    /// The packet at `index` is none that continues its PID plainly. Answers whether a viewer can
+    /// begin here.
     #[cold]
-    fn unexpected(&mut self, bytes: &[u8]) -> bool {
-        let Some(packet) = TsPacket::new(bytes) else {
+    fn unexpected(&mut self, packets: &[u8], index: usize) -> bool {
+        let (before, here) = packets.split_at(index * PACKET_BYTES);
+        let Some(packet) = TsPacket::new(here) else {
             return false;
         };
         if packet.tei() {
-            self.counts.transport_errors += 1;
+            self.judge.raise(Indicator::TransportError);
+            self.pids.pass_over(packet.bytes());
             return false;
         }
-        let Some((role, arrival)) = self.pids.arrive(packet) else {
+        let Some(seen) = self.pids.arrive(packet, before) else {
             return false;
         };
-        self.counts.scrambled_packets += u64::from(packet.scrambled());
-        match arrival {
+        let now = self.times.at(index);
+        if packet.scrambled() {
+            self.scrambled(seen, now);
+        }
+        match seen.arrival {
             Arrival::Continues => {}
             Arrival::Duplicate => return false,
-            Arrival::Gap { missing, explained } => {
-                self.counts.continuity_errors += 1;
-                if !explained {
-                    let numbered = self.numbered;
-                    let counts = &mut self.counts;
-                    let count = if numbered {
-                        &mut counts.missing_rtp
-                    } else {
-                        &mut counts.missing_plain
-                    };
-                    *count += u64::from(missing);
-                }
-                self.tables.interrupted(role);
-                if role == Role::Sdt {
-                    self.names.interrupted();
-                }
+            Arrival::Gap { missing, known } => self.missing(seen, missing, known),
+        }
+        if let Some(watch) = seen.watch {
+            let place = Place {
+                packet,
+                position: self.times.position(index),
+                now,
+            };
+            if self
+                .watches
+                .packet(watch, place, &mut self.times, &mut self.judge)
+            {
+                self.pids.look_closely(packet.pid());
             }
         }
+        self.role_packet(seen.role, packet, now)
+    }
+
+    fn role_packet(&mut self, role: Role, packet: TsPacket<'_>, now: Moment) -> bool {
         match role {
             Role::Other => false,
             Role::Pat | Role::Pmt(_) => {
                 if !packet.scrambled() {
-                    self.table_packet(role, packet);
+                    self.table_packet(role, packet, now);
                 }
                 false
             }
             Role::Video(kind) => packet.random_access() || access::begins(kind, packet),
             Role::Sdt => {
-                self.names.packet(packet, &mut self.counts.crc_errors);
+                self.names.packet(packet, &mut self.judge);
+                false
+            }
+            Role::Cat | Role::Nit | Role::Eit | Role::Tot => {
+                self.si.packet(role, packet, now, &mut self.judge);
                 false
             }
             Role::Audio => packet.pusi(),
         }
     }
 
-    fn table_packet(&mut self, role: Role, packet: TsPacket<'_>) {
-        let changed = self
-            .tables
-            .packet(role, packet, &mut self.counts.crc_errors);
-        if changed {
+    fn scrambled(&mut self, seen: Seen, now: Moment) {
+        self.counts.scrambled += 1;
+        self.si.scrambled(now);
+        if seen.scrambled_now {
+            self.tables.scrambled(seen.role, &mut self.judge);
+        }
+    }
+
+    fn missing(&mut self, seen: Seen, missing: u8, known: Option<Known>) {
+        // What was out of sync has been counted as that.
+        if known != Some(Known::OutOfSync) {
+            self.judge.raise(Indicator::ContinuityCountError);
+        }
+        if known.is_none() {
+            let counts = &mut self.counts;
+            let count = if self.numbered {
+                &mut counts.missing_rtp
+            } else {
+                &mut counts.missing_plain
+            };
+            *count += u64::from(missing);
+            self.watches.gap();
+        }
+        self.tables.interrupted(seen.role);
+        self.si.interrupted(seen.role);
+        if seen.role == Role::Sdt {
+            self.names.interrupted();
+        }
+        if let Some(watch) = seen.watch {
+            self.watches.interrupted(watch);
+        }
+    }
+
+    fn table_packet(&mut self, role: Role, packet: TsPacket<'_>, now: Moment) {
+        if self.tables.packet(role, packet, now, &mut self.judge) {
             self.tables.assign_roles(self.program, &mut self.pids);
+            self.watches
+                .assign(&self.tables, &mut self.pids, now, &mut self.judge);
+        }
+    }
+
+    /// Good packets behind bad ones: five of them, and time goes on.
+    #[cold]
+    fn regain_sync(&mut self, packets: &[u8]) {
+        let count = packets.len() / PACKET_BYTES;
+        let regained = (0..count.min(8)).any(|_| self.judge.good_sync());
+        if regained {
+            self.restart_time();
+        }
+    }
+
+    /// Nothing came for long, or nothing in sync: all that must come has its whole time again.
+    fn restart_time(&mut self) {
+        let now = self.times.at(0);
+        self.tables.restart_time(now);
+        self.si.restart_time(now);
+        self.watches.restart_time(now);
+        self.jitter.forget();
+    }
+
+    /// Looks for what must have come by now.
+    fn check(&mut self, now_ms: u64) {
+        self.checked_ms = now_ms;
+        if !self.judge.in_sync() {
+            return;
+        }
+        let now = self.times.at(0);
+        self.tables.check(now, &mut self.judge);
+        self.si.check(now, &mut self.judge);
+        self.watches.check(&self.pids, now, &mut self.judge);
+        if now_ms.saturating_sub(self.aged_ms) >= AGE_MS {
+            self.aged_ms = now_ms;
+            self.pids.age();
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Names of services: the SDT of this transport stream (ETSI EN 300 468, 5.2.3).
 
+use common::api::tr101290::Indicator;
 use common::ts::packet::TsPacket;
 
+use super::judge::Judge;
+use super::pids::Role;
 use super::section::{Read, Section, SectionReader};
+use super::si::has_crc;
 use super::text::decode;
 use crate::limits::PROGRAMS_MAX;
 
@@ -29,16 +33,20 @@ pub struct ServiceName {
 
 impl Names {
     /// Takes a packet of the SDT's PID.
-    pub fn packet(&mut self, packet: TsPacket<'_>, crc_errors: &mut u64) {
-        match self.reader.packet(packet) {
+    pub fn packet(&mut self, packet: TsPacket<'_>, judge: &mut Judge) {
+        let names = &mut self.names;
+        self.reader.packet(packet, |read| match read {
             Read::Whole(section) if section.table_id == SDT_ACTUAL_TABLE_ID && section.current => {
                 for name in services(&section) {
-                    remember(&mut self.names, name);
+                    remember(names, name, judge);
                 }
             }
-            Read::CrcError => *crc_errors += 1,
-            Read::Whole(_) | Read::Nothing => {}
-        }
+            Read::CrcError(table_id) if has_crc(Role::Sdt, table_id) => {
+                judge.raise(Indicator::CrcError);
+            }
+            Read::TooLong => judge.limit(),
+            Read::CrcError(_) | Read::Whole(_) | Read::Short(_) => {}
+        });
     }
 
     /// A packet of this PID is missing.
@@ -52,14 +60,14 @@ impl Names {
     }
 }
 
-fn remember(names: &mut Vec<ServiceName>, name: ServiceName) {
+fn remember(names: &mut Vec<ServiceName>, name: ServiceName, judge: &mut Judge) {
     let known = names
         .iter()
         .position(|known| known.service_id == name.service_id);
     match known {
         Some(index) => names[index] = name,
         None if names.len() < PROGRAMS_MAX => names.push(name),
-        None => {}
+        None => judge.limit(),
     }
 }
 

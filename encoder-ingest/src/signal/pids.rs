@@ -1,62 +1,27 @@
 //! The state of each PID, kept so that a packet which only continues its PID costs one lookup and
 //! one comparison.
 
+mod state;
+
 use common::ts::packet::{PACKET_BYTES, Pid, SYNC_BYTE, TsPacket};
 
-use super::access::VideoKind;
+pub use state::{Arrival, Known, Role, Seen};
+use state::{PidState, default_role};
+
 use crate::limits::PIDS_MAX;
 
-/// What a PID carries, as far as the scan cares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Role {
-    #[default]
-    Other,
-    Pat,
-    /// PMT, by its place in the list of programs.
-    Pmt(u8),
-    /// SDT, BAT and ST of DVB share a PID.
-    Sdt,
-    /// Video of the chosen program.
-    Video(VideoKind),
-    /// Audio of a chosen program without video.
-    Audio,
-}
-
-/// How a packet follows the one before it on its PID (ISO/IEC 13818-1, 2.4.3.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    Continues,
-    /// The one repetition that is legal, or a further one.
-    Duplicate,
-    /// At least so many packets are missing; `explained`: a known gap lies between.
-    Gap {
-        missing: u8,
-        explained: bool,
-    },
-}
+/// A PID is forgotten after so many looks, one a second, that found no packet of it.
+const PID_SILENT_LOOKS: u8 = 30;
 
 /// All PIDs of a channel: a table of one byte a PID, and the state of those that came.
 pub struct PidTable {
     /// 0: not seen; else the place in `states`, plus one.
     places: Box<[u8; Pid::COUNT]>,
     states: Vec<PidState>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct PidState {
-    pid: Pid,
-    role: Role,
-    /// Header of the packet that would continue this PID: no flag set, payload only, counter one
-    /// up. In the order of the bytes on the wire, read as a big-endian number. 0: none would.
-    next_header: u32,
-    started: bool,
-    cc: u8,
-    repeated: bool,
-    scrambled: bool,
-    /// Something is known to be missing since the last packet that had a counter to judge.
-    interrupted: bool,
-    packets: u64,
-    packets_reported: u64,
+    /// Places in `states` whose PID was forgotten.
+    free: Vec<u8>,
+    /// Packets of PIDs that found no place.
+    unfollowed: u64,
 }
 
 /// What a PID did since it was last asked.
@@ -66,14 +31,13 @@ pub struct PidRate {
     pub scrambled: bool,
 }
 
-/// `adaptation_field_control` 01, payload only.
-const PAYLOAD_ONLY: u8 = 0x10;
-
 impl Default for PidTable {
     fn default() -> Self {
         Self {
             places: Box::new([0; Pid::COUNT]),
             states: Vec::new(),
+            free: Vec::new(),
+            unfollowed: 0,
         }
     }
 }
@@ -105,41 +69,134 @@ impl PidTable {
         true
     }
 
-    /// Judges a packet that [`Self::expected`] did not take. None: of no interest (null packets,
-    /// reserved `adaptation_field_control`, more PIDs than are followed).
-    pub fn arrive(&mut self, packet: TsPacket<'_>) -> Option<(Role, Arrival)> {
-        let state = self.state(packet.pid())?;
+    /// Judges a packet that [`Self::expected`] did not take; `before` is what came before it, as
+    /// far as it is at hand. None: of no interest (null packets, reserved
+    /// `adaptation_field_control`, more PIDs than are followed).
+    pub fn arrive(&mut self, packet: TsPacket<'_>, before: &[u8]) -> Option<Seen> {
+        let pid = packet.pid();
+        if pid == Pid::NULL {
+            return None;
+        }
+        let Some(state) = self.state(pid) else {
+            self.unfollowed += 1;
+            return None;
+        };
         state.packets += 1;
         if !packet.has_payload() && !packet.has_adaptation_field() {
             return None;
         }
-        let arrival = state.judge(packet);
+        let scrambled_now = packet.scrambled() && !state.scrambled;
+        let arrival = state.judge(packet, before);
         state.expect_after(packet);
-        Some((state.role, arrival))
+        Some(Seen {
+            role: state.role,
+            arrival,
+            watch: state.watch.checked_sub(1),
+            scrambled_now,
+        })
+    }
+
+    /// A packet that must not be believed: when it continues its PID it is taken to be that packet,
+    /// so that nothing seems to be missing. Answers whether it did.
+    pub fn pass_over(&mut self, bytes: &[u8]) -> bool {
+        let [_, high, low, control, ..] = *bytes else {
+            return false;
+        };
+        let pid = Pid::new(u16::from_be_bytes([high, low]));
+        let place = usize::from(self.places[pid.index()]);
+        let Some(state) = self.states.get_mut(place.wrapping_sub(1)) else {
+            return pid == Pid::NULL;
+        };
+        state.pass_over(control)
     }
 
     /// Something is missing here: each PID may once go on with any counter.
-    pub fn gap(&mut self) {
+    pub fn gap(&mut self, known: Known) {
         for state in &mut self.states {
             state.look_closely();
-            state.interrupted = true;
+            // Lost datagrams are the graver cause.
+            if state.interrupted != Some(Known::Lost) {
+                state.interrupted = Some(known);
+            }
         }
     }
 
+    /// The PID matters: it gets a place, if need be that of one that does not.
     pub fn set_role(&mut self, pid: Pid, role: Role) {
-        if let Some(state) = self.state(pid) {
+        if let Some(state) = self.state_for_sure(pid) {
             state.role = role;
             state.look_closely();
         }
     }
 
+    /// As [`Self::set_role`], for what watches the PID. False: there is no place.
+    pub fn set_watch(&mut self, pid: Pid, watch: u8) -> bool {
+        let state = self.state_for_sure(pid);
+        state
+            .map(|state| state.watch = watch.saturating_add(1))
+            .is_some()
+    }
+
+    /// Place of what watches the PID.
+    #[must_use]
+    pub fn watch(&self, pid: Pid) -> Option<u8> {
+        let place = usize::from(self.places[pid.index()]);
+        let state = self.states.get(place.wrapping_sub(1))?;
+        state.watch.checked_sub(1)
+    }
+
+    /// The next packets of the PID are to be seen until it is told otherwise.
+    pub fn look_closely(&mut self, pid: Pid) {
+        let place = usize::from(self.places[pid.index()]);
+        if let Some(state) = self.states.get_mut(place.wrapping_sub(1)) {
+            state.look_closely();
+        }
+    }
+
     pub fn clear_roles(&mut self) {
-        for state in self
-            .states
-            .iter_mut()
-            .filter(|state| !matches!(state.role, Role::Pat | Role::Sdt))
-        {
-            state.role = Role::Other;
+        for state in &mut self.states {
+            state.role = default_role(state.pid);
+        }
+    }
+
+    pub fn clear_watches(&mut self) {
+        for state in &mut self.states {
+            state.watch = 0;
+        }
+    }
+
+    /// Packets of `pid` so far.
+    #[must_use]
+    pub fn packets(&self, pid: Pid) -> u64 {
+        let place = usize::from(self.places[pid.index()]);
+        let state = self.states.get(place.wrapping_sub(1));
+        state.map_or(0, |state| state.packets)
+    }
+
+    /// Packets that were not analysed for want of a place.
+    #[must_use]
+    pub fn unfollowed(&self) -> u64 {
+        self.unfollowed
+    }
+
+    /// Forgets PIDs that nobody asked for and that have been silent for [`PID_SILENT_LOOKS`] calls.
+    pub fn age(&mut self) {
+        for (place, state) in self.states.iter_mut().enumerate() {
+            let silent = state.packets == state.packets_aged;
+            state.packets_aged = state.packets;
+            state.silent = if silent {
+                state.silent.saturating_add(1)
+            } else {
+                0
+            };
+            if state.silent >= PID_SILENT_LOOKS
+                && state.is_forgettable()
+                && let Ok(place) = u8::try_from(place)
+            {
+                self.places[state.pid.index()] = 0;
+                *state = PidState::new(Pid::NULL);
+                self.free.push(place);
+            }
         }
     }
 
@@ -157,98 +214,50 @@ impl PidTable {
         }
     }
 
+    /// The state of `pid`, which gets a place if one is free.
     fn state(&mut self, pid: Pid) -> Option<&mut PidState> {
-        if pid == Pid::NULL {
+        let mut place = self.places[pid.index()];
+        if place == 0 {
+            place = self.new_place()?;
+            self.place(pid, place);
+        }
+        self.states.get_mut(usize::from(place).wrapping_sub(1))
+    }
+
+    /// The state of `pid`, which gets the place of one that matters less if none is free.
+    fn state_for_sure(&mut self, pid: Pid) -> Option<&mut PidState> {
+        if self.places[pid.index()] == 0 && pid != Pid::NULL {
+            let place = self.new_place().or_else(|| self.least())?;
+            self.place(pid, place);
+        }
+        self.state(pid)
+    }
+
+    fn new_place(&mut self) -> Option<u8> {
+        if let Some(place) = self.free.pop() {
+            return place.checked_add(1);
+        }
+        if self.states.len() == PIDS_MAX {
             return None;
         }
-        let place = &mut self.places[pid.index()];
-        if *place == 0 {
-            if self.states.len() == PIDS_MAX {
-                return None;
-            }
-            self.states.push(PidState::new(pid));
-            *place = u8::try_from(self.states.len()).unwrap_or(0);
-        }
-        self.states.get_mut(usize::from(*place).wrapping_sub(1))
-    }
-}
-
-impl PidState {
-    fn new(pid: Pid) -> Self {
-        Self {
-            pid,
-            role: Role::Other,
-            next_header: 0,
-            started: false,
-            cc: 0,
-            repeated: false,
-            scrambled: false,
-            interrupted: false,
-            packets: 0,
-            packets_reported: 0,
-        }
+        self.states.push(PidState::new(Pid::NULL));
+        u8::try_from(self.states.len()).ok()
     }
 
-    /// The next packet is not passed by [`PidTable::expected`].
-    fn look_closely(&mut self) {
-        self.cc = self.last_cc();
-        self.next_header = 0;
+    /// The place of the longest silent PID that nobody asked for; it loses it.
+    fn least(&mut self) -> Option<u8> {
+        let all = self.states.iter().enumerate();
+        let forgettable = all.filter(|(_, state)| state.is_forgettable());
+        let (place, state) = forgettable.max_by_key(|(_, state)| state.silent)?;
+        self.places[state.pid.index()] = 0;
+        u8::try_from(place + 1).ok()
     }
 
-    /// The counter of the last packet, also where the fast path moved on.
-    fn last_cc(&self) -> u8 {
-        if self.next_header == 0 {
-            self.cc
-        } else {
-            (self.next_header.wrapping_sub(1) & 0xf) as u8
+    fn place(&mut self, pid: Pid, place: u8) {
+        if let Some(state) = self.states.get_mut(usize::from(place).wrapping_sub(1)) {
+            *state = PidState::new(pid);
+            self.places[pid.index()] = place;
         }
-    }
-
-    fn judge(&mut self, packet: TsPacket<'_>) -> Arrival {
-        let last = self.last_cc();
-        // A packet without payload stands still and tells nothing, but for a discontinuity.
-        if !packet.has_payload() && !packet.discontinuity() {
-            return Arrival::Continues;
-        }
-        let started = std::mem::replace(&mut self.started, true);
-        if packet.discontinuity() || !started {
-            self.interrupted = false;
-            self.repeated = false;
-            return Arrival::Continues;
-        }
-        let explained = std::mem::take(&mut self.interrupted);
-        match packet.cc().wrapping_sub(last) & 0xf {
-            1 => {
-                self.repeated = false;
-                Arrival::Continues
-            }
-            0 if !explained && !std::mem::replace(&mut self.repeated, true) => Arrival::Duplicate,
-            ahead => Arrival::Gap {
-                missing: ahead.wrapping_sub(1) & 0xf,
-                explained,
-            },
-        }
-    }
-
-    fn expect_after(&mut self, packet: TsPacket<'_>) {
-        // Without payload the counter keeps its value (2.4.3.3); what it showed is not to be
-        // believed but after a discontinuity.
-        if packet.has_payload() || packet.discontinuity() {
-            self.cc = packet.cc();
-        } else {
-            self.cc = self.last_cc();
-        }
-        self.scrambled = packet.scrambled();
-        let table = matches!(self.role, Role::Pat | Role::Pmt(_) | Role::Sdt);
-        let each =
-            table || packet.scrambled() || self.repeated || self.interrupted || !self.started;
-        self.next_header = if each {
-            0
-        } else {
-            let [high, low] = self.pid.value().to_be_bytes();
-            let next = self.cc.wrapping_add(1) & 0xf;
-            u32::from_be_bytes([SYNC_BYTE, high, low, PAYLOAD_ONLY | next])
-        };
     }
 }
 

@@ -32,50 +32,71 @@ pub struct Section<'a> {
 }
 
 /// What a packet completed.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Read<'a> {
-    Nothing,
     Whole(Section<'a>),
-    CrcError,
+    /// A section without the long header, of this `table_id`; its content is not looked at.
+    Short(u8),
+    /// The CRC of a section of this `table_id` is wrong.
+    CrcError(u8),
+    /// Longer than [`SECTION_BYTES_MAX`].
+    TooLong,
 }
 
 /// Header of a section with syntax: `table_id` to `last_section_number`.
 const HEADER_BYTES: usize = 8;
 const CRC_BYTES: usize = 4;
 
+/// `table_id` and `section_length`, which counts what follows.
+const LENGTH_BYTES: usize = 3;
+
+/// Where a section would begin: no more of them in this packet (2.4.4).
+const STUFFING: u8 = 0xff;
+
+/// The `time_offset_section` has a CRC although it has no long header (EN 300 468, 5.2.6).
+const TOT_TABLE_ID: u8 = 0x73;
+
 impl SectionReader {
-    /// Takes the next packet of the PID; answers the first section that is whole with it. Further
-    /// sections that begin in the same packet are read when they are repeated in one of their own.
-    pub fn packet(&mut self, packet: TsPacket<'_>) -> Read<'_> {
+    /// Takes the next packet of the PID; tells `each` section that is whole with it.
+    pub fn packet(&mut self, packet: TsPacket<'_>, mut each: impl FnMut(Read<'_>)) {
         let payload = packet.payload();
         let mut fresh = payload;
         if packet.pusi() {
             let Some((pointer, rest)) = payload.split_first() else {
-                return Read::Nothing;
+                return;
             };
             let Some((tail, begin)) = rest.split_at_checked(usize::from(*pointer)) else {
                 self.interrupt();
-                return Read::Nothing;
+                return;
             };
             if self.reading && !tail.is_empty() {
                 self.take(packet, tail);
                 if self.is_whole() {
-                    return self.finish();
+                    each(self.finish());
                 }
             }
-            self.interrupt();
-            self.reading = true;
+            self.begin();
             fresh = begin;
         }
-        if !self.reading {
-            return Read::Nothing;
+        while self.reading {
+            fresh = self.take(packet, fresh);
+            if !self.is_whole() {
+                return;
+            }
+            let too_long = self.section.len() >= SECTION_BYTES_MAX;
+            each(self.finish());
+            let another = fresh.first().is_some_and(|byte| *byte != STUFFING);
+            if another && !too_long {
+                self.begin();
+            } else {
+                self.interrupt();
+            }
         }
-        self.take(packet, fresh);
-        if self.is_whole() {
-            self.finish()
-        } else {
-            Read::Nothing
-        }
+    }
+
+    fn begin(&mut self) {
+        self.interrupt();
+        self.reading = true;
     }
 
     /// A packet is missing: what was read so far is worthless.
@@ -85,20 +106,28 @@ impl SectionReader {
         self.packets.clear();
     }
 
-    fn take(&mut self, packet: TsPacket<'_>, bytes: &[u8]) {
-        let room = SECTION_BYTES_MAX.saturating_sub(self.section.len());
-        self.section
-            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+    /// Takes what belongs to the section; answers the rest.
+    fn take<'a>(&mut self, packet: TsPacket<'_>, bytes: &'a [u8]) -> &'a [u8] {
         if self.packets.len() <= PRELUDE_PACKETS_MAX * PACKET_BYTES {
             self.packets.extend_from_slice(packet.bytes());
         }
+        let mut rest = bytes;
+        // Its length is in its first three bytes.
+        for _ in 0..2 {
+            let wanted = self.length().unwrap_or(LENGTH_BYTES).min(SECTION_BYTES_MAX);
+            let missing = wanted.saturating_sub(self.section.len()).min(rest.len());
+            let (taken, left) = rest.split_at(missing);
+            self.section.extend_from_slice(taken);
+            rest = left;
+        }
+        rest
     }
 
     fn length(&self) -> Option<usize> {
         let [_, high, low, ..] = *self.section.as_slice() else {
             return None;
         };
-        Some(3 + usize::from(u16::from_be_bytes([high & 0x0f, low])))
+        Some(LENGTH_BYTES + usize::from(u16::from_be_bytes([high & 0x0f, low])))
     }
 
     fn is_whole(&self) -> bool {
@@ -109,18 +138,23 @@ impl SectionReader {
     fn finish(&mut self) -> Read<'_> {
         self.reading = false;
         let length = self.length().unwrap_or(0);
-        let section = self.section.get(..length).unwrap_or_default();
-        let has_syntax = section.get(1).is_some_and(|byte| byte & 0x80 != 0);
-        if section.len() < HEADER_BYTES + CRC_BYTES || !has_syntax {
-            return Read::Nothing;
+        let Some(section) = self.section.get(..length) else {
+            return Read::TooLong;
+        };
+        let [table_id, flags, ..] = *section else {
+            return Read::TooLong;
+        };
+        let has_syntax = flags & 0x80 != 0;
+        if (has_syntax || table_id == TOT_TABLE_ID) && crc32(section) != 0 {
+            return Read::CrcError(table_id);
         }
-        if crc32(section) != 0 {
-            return Read::CrcError;
+        if section.len() < HEADER_BYTES + CRC_BYTES || !has_syntax {
+            return Read::Short(table_id);
         }
         let crc = &section[length - CRC_BYTES..];
         let fits = self.packets.len() <= PRELUDE_PACKETS_MAX * PACKET_BYTES;
         Read::Whole(Section {
-            table_id: section[0],
+            table_id,
             extension: u16::from_be_bytes([section[3], section[4]]),
             number: section[6],
             crc: u32::from_be_bytes([crc[0], crc[1], crc[2], crc[3]]),

@@ -1,18 +1,19 @@
 //! PAT and PMT (ISO/IEC 13818-1, 2.4.4.3 and 2.4.4.8): which programs there are, what they consist
 //! of, and the packets that said so last.
 
-use common::api::channel::{ElementaryStream, Service};
+use common::api::tr101290::Indicator;
 use common::ts::packet::{Pid, TsPacket};
-use mpeg2ts_reader::StreamType;
 use mpeg2ts_reader::descriptor::CoreDescriptors;
 use mpeg2ts_reader::psi::pat::{PatSection, ProgramDescriptor};
-use mpeg2ts_reader::psi::pmt::{PmtSection, StreamInfo};
+use mpeg2ts_reader::psi::pmt::PmtSection;
+use mpeg2ts_reader::smptera::FormatIdentifier;
 
-use super::access::VideoKind;
-use super::names::Names;
+use super::coding::{Coding, Elementary, stream_of};
+use super::judge::{Absence, Judge};
 use super::pids::{PidTable, Role};
 use super::prelude::Prelude;
 use super::section::{Read, Section, SectionReader};
+use super::time::Moment;
 use crate::limits::{PROGRAM_STREAMS_MAX, PROGRAMS_MAX};
 
 const PAT_TABLE_ID: u8 = 0x00;
@@ -23,62 +24,100 @@ const PMT_TABLE_ID: u8 = 0x02;
 pub struct Tables {
     pat: SectionReader,
     pat_packets: Vec<u8>,
+    pat_absence: Absence,
     /// Of the section that was read last.
     pat_crc: Option<u32>,
     programs: Vec<Program>,
 }
 
+/// A program that the PAT lists.
 #[derive(Debug)]
-struct Program {
-    number: u16,
-    pmt_pid: Pid,
+pub struct Program {
+    pub number: u16,
+    pub pmt_pid: Pid,
+    pub pcr_pid: Pid,
+    pub streams: Vec<Elementary>,
     reader: SectionReader,
     packets: Vec<u8>,
     /// Of the section that was read last; none: not known yet.
     crc: Option<u32>,
-    pcr_pid: Pid,
-    streams: Vec<Elementary>,
+    /// Of its PMT.
+    absence: Absence,
+    /// A program before it has the same PMT PID.
+    shared: bool,
 }
 
-/// An elementary stream that a PMT lists.
-#[derive(Debug)]
-struct Elementary {
-    pid: Pid,
-    coding: Coding,
-    language: Option<String>,
-}
-
-/// What a stream is, by its `stream_type` and descriptors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
-    Video(VideoKind, &'static str),
-    Audio(&'static str),
-    Data(&'static str),
-}
+/// A PAT must come so often, and a PMT on each PID that it names (1.3.a, 1.5.a).
+const TABLE_LIMIT_MS: u64 = 500;
 
 impl Tables {
     /// Takes a packet of a table's PID. Answers whether programs or their streams changed.
-    pub fn packet(&mut self, role: Role, packet: TsPacket<'_>, crc_errors: &mut u64) -> bool {
+    pub fn packet(
+        &mut self,
+        role: Role,
+        packet: TsPacket<'_>,
+        now: Moment,
+        judge: &mut Judge,
+    ) -> bool {
         match role {
-            Role::Pat => match self.pat.packet(packet) {
-                Read::Whole(section) if is_pat(&section) => {
-                    keep(&mut self.pat_packets, section.packets);
-                    if self.pat_crc.replace(section.crc) == Some(section.crc) {
-                        return false;
-                    }
-                    let programs = programs_of(section.body);
-                    self.replace_programs(&programs);
-                    true
-                }
-                Read::CrcError => {
-                    *crc_errors += 1;
-                    false
-                }
-                Read::Whole(_) | Read::Nothing => false,
-            },
-            Role::Pmt(first) => self.pmt_packet(first, packet, crc_errors),
-            Role::Other | Role::Sdt | Role::Video(_) | Role::Audio => false,
+            Role::Pat => self.pat_packet(packet, now, judge),
+            Role::Pmt(first) => self.pmt_packet(first, packet, now, judge),
+            _ => false,
         }
+    }
+
+    /// A packet of this PID is scrambled, which tables must not be: told once.
+    pub fn scrambled(&mut self, role: Role, judge: &mut Judge) {
+        let (absence, indicator) = match role {
+            Role::Pat => (Some(&mut self.pat_absence), Indicator::PatError),
+            Role::Pmt(first) => {
+                let program = self.programs.get_mut(usize::from(first));
+                let absence = program.map(|program| &mut program.absence);
+                (absence, Indicator::PmtError)
+            }
+            _ => return,
+        };
+        if absence.is_some_and(Absence::tell) {
+            judge.raise(indicator);
+        }
+    }
+
+    /// Tables that must come and do not.
+    pub fn check(&mut self, now: Moment, judge: &mut Judge) {
+        if self.pat_absence.overdue(now, TABLE_LIMIT_MS) {
+            judge.raise(Indicator::PatError);
+        }
+        for program in self.programs.iter_mut().filter(|program| !program.shared) {
+            if program.absence.overdue(now, TABLE_LIMIT_MS) {
+                judge.raise(Indicator::PmtError);
+            }
+        }
+    }
+
+    /// Time begins anew for all tables.
+    pub fn restart_time(&mut self, now: Moment) {
+        self.pat_absence.seen(now);
+        for program in &mut self.programs {
+            program.absence.seen(now);
+        }
+    }
+
+    /// Every stream that a PMT lists.
+    pub fn streams(&self) -> impl Iterator<Item = &Elementary> {
+        self.programs.iter().flat_map(|program| &program.streams)
+    }
+
+    /// PIDs that carry PCRs, as far as PMTs are known.
+    pub fn pcr_pids(&self) -> impl Iterator<Item = Pid> {
+        let known = self.known_programs();
+        known
+            .map(|program| program.pcr_pid)
+            .filter(|pid| *pid != Pid::NULL)
+    }
+
+    /// Programs whose PMT has come.
+    pub fn known_programs(&self) -> impl Iterator<Item = &Program> {
+        self.programs.iter().filter(|program| program.crc.is_some())
     }
 
     /// A packet of this PID is missing.
@@ -90,7 +129,7 @@ impl Tables {
                     program.reader.interrupt();
                 }
             }
-            Role::Other | Role::Sdt | Role::Video(_) | Role::Audio => {}
+            _ => {}
         }
     }
 
@@ -103,10 +142,10 @@ impl Tables {
                 .iter()
                 .find_map(|stream| match stream.coding {
                     Coding::Video(kind, _) => Some((stream.pid, Role::Video(kind))),
-                    Coding::Audio(_) | Coding::Data(_) => None,
+                    _ => None,
                 });
             let audio = || {
-                let is_audio = |stream: &&Elementary| matches!(stream.coding, Coding::Audio(_));
+                let is_audio = |stream: &&Elementary| matches!(stream.coding, Coding::Audio(..));
                 chosen
                     .streams
                     .iter()
@@ -169,65 +208,69 @@ impl Tables {
         prelude
     }
 
-    pub fn services(&self, pids: &mut PidTable, names: &Names, elapsed_ms: u64) -> Vec<Service> {
-        let stream = |stream: &Elementary, pids: &mut PidTable| {
-            let rate = pids.rate(stream.pid);
-            let bits = rate.packets * common::ts::packet::PACKET_BYTES as u64 * 8;
-            ElementaryStream {
-                pid: stream.pid.value(),
-                kind: stream.coding.name().to_owned(),
-                detail: String::new(),
-                language: stream.language.clone(),
-                bitrate_bps: bits * 1000 / elapsed_ms.max(1),
-                scrambled: rate.scrambled,
+    fn pat_packet(&mut self, packet: TsPacket<'_>, now: Moment, judge: &mut Judge) -> bool {
+        let mut reader = std::mem::take(&mut self.pat);
+        let mut changed = false;
+        reader.packet(packet, |read| match read {
+            Read::Whole(section) if section.table_id == PAT_TABLE_ID => {
+                judge.set_has_pat(true);
+                self.pat_absence.seen(now);
+                changed |= is_pat(&section) && self.pat_section(section, now, judge);
             }
-        };
-        let known = self.programs.iter().filter(|program| program.crc.is_some());
-        known
-            .map(|program| Service {
-                service_id: program.number,
-                name: names
-                    .of(program.number)
-                    .map(|one| one.name.clone())
-                    .unwrap_or_default(),
-                provider: names
-                    .of(program.number)
-                    .map(|one| one.provider.clone())
-                    .unwrap_or_default(),
-                pmt_pid: program.pmt_pid.value(),
-                pcr_pid: program.pcr_pid.value(),
-                streams: program
-                    .streams
-                    .iter()
-                    .map(|one| stream(one, pids))
-                    .collect(),
-            })
-            .collect()
+            Read::CrcError(_) => judge.raise(Indicator::CrcError),
+            Read::Whole(_) | Read::Short(_) => judge.raise(Indicator::PatError),
+            Read::TooLong => judge.limit(),
+        });
+        self.pat = reader;
+        changed
     }
 
-    fn pmt_packet(&mut self, first: u8, packet: TsPacket<'_>, crc_errors: &mut u64) -> bool {
-        let Some(program) = self.programs.get_mut(usize::from(first)) else {
+    fn pat_section(&mut self, section: Section<'_>, now: Moment, judge: &mut Judge) -> bool {
+        keep(&mut self.pat_packets, section.packets);
+        if self.pat_crc.replace(section.crc) == Some(section.crc) {
+            return false;
+        }
+        let mut programs = programs_of(section.body);
+        if programs.len() > PROGRAMS_MAX {
+            programs.truncate(PROGRAMS_MAX);
+            judge.limit();
+        }
+        self.replace_programs(&programs, now);
+        true
+    }
+
+    fn pmt_packet(
+        &mut self,
+        first: u8,
+        packet: TsPacket<'_>,
+        now: Moment,
+        judge: &mut Judge,
+    ) -> bool {
+        let first = usize::from(first);
+        let Some(program) = self.programs.get_mut(first) else {
             return false;
         };
         let mut reader = std::mem::take(&mut program.reader);
-        let changed = match reader.packet(packet) {
-            Read::Whole(section) if section.table_id == PMT_TABLE_ID && section.current => {
-                self.pmt_section(packet.pid(), section)
+        let mut changed = false;
+        reader.packet(packet, |read| match read {
+            Read::Whole(section) if section.table_id == PMT_TABLE_ID => {
+                if let Some(program) = self.programs.get_mut(first) {
+                    program.absence.seen(now);
+                }
+                changed |= section.current && self.pmt_section(packet.pid(), section, judge);
             }
-            Read::CrcError => {
-                *crc_errors += 1;
-                false
-            }
-            Read::Whole(_) | Read::Nothing => false,
-        };
-        if let Some(program) = self.programs.get_mut(usize::from(first)) {
+            Read::CrcError(_) => judge.raise(Indicator::CrcError),
+            Read::TooLong => judge.limit(),
+            Read::Whole(_) | Read::Short(_) => {}
+        });
+        if let Some(program) = self.programs.get_mut(first) {
             program.reader = reader;
         }
         changed
     }
 
     /// A PMT section: programs may share the PID, the section's number tells whose it is.
-    fn pmt_section(&mut self, pid: Pid, section: Section<'_>) -> bool {
+    fn pmt_section(&mut self, pid: Pid, section: Section<'_>, judge: &mut Judge) -> bool {
         let of =
             |program: &&mut Program| program.pmt_pid == pid && program.number == section.extension;
         let Some(program) = self.programs.iter_mut().find(of) else {
@@ -242,30 +285,35 @@ impl Tables {
         };
         program.crc = Some(section.crc);
         program.pcr_pid = Pid::new(pmt.pcr_pid().into());
-        program.streams = pmt
-            .streams()
-            .take(PROGRAM_STREAMS_MAX)
-            .map(|info| stream_of(&info))
-            .collect();
+        let registration = registration(&pmt);
+        let streams = pmt.streams().map(|info| stream_of(&info, registration));
+        program.streams = streams.take(PROGRAM_STREAMS_MAX + 1).collect();
+        if program.streams.len() > PROGRAM_STREAMS_MAX {
+            program.streams.truncate(PROGRAM_STREAMS_MAX);
+            judge.limit();
+        }
         true
     }
 
-    fn replace_programs(&mut self, programs: &[(u16, Pid)]) {
+    fn replace_programs(&mut self, programs: &[(u16, Pid)], now: Moment) {
         let mut old = std::mem::take(&mut self.programs);
-        for (number, pmt_pid) in programs {
+        for (index, (number, pmt_pid)) in programs.iter().enumerate() {
             let same = old
                 .iter()
                 .position(|program| program.number == *number && program.pmt_pid == *pmt_pid);
-            self.programs.push(match same {
+            let mut program = match same {
                 Some(index) => old.swap_remove(index),
-                None => Program::new(*number, *pmt_pid),
-            });
+                None => Program::new(*number, *pmt_pid, now),
+            };
+            let mut before = programs[..index].iter();
+            program.shared = before.any(|(_, other)| other == pmt_pid);
+            self.programs.push(program);
         }
     }
 }
 
 impl Program {
-    fn new(number: u16, pmt_pid: Pid) -> Self {
+    fn new(number: u16, pmt_pid: Pid, now: Moment) -> Self {
         Self {
             number,
             pmt_pid,
@@ -274,14 +322,8 @@ impl Program {
             crc: None,
             pcr_pid: Pid::NULL,
             streams: Vec::new(),
-        }
-    }
-}
-
-impl Coding {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Video(_, name) | Self::Audio(name) | Self::Data(name) => name,
+            absence: Absence::from(now),
+            shared: false,
         }
     }
 }
@@ -309,61 +351,15 @@ fn programs_of(body: &[u8]) -> Vec<(u16, Pid)> {
     PatSection::new(whole)
         .programs()
         .filter_map(program)
-        .take(PROGRAMS_MAX)
+        .take(PROGRAMS_MAX + 1)
         .collect()
 }
 
-fn stream_of(info: &StreamInfo<'_>) -> Elementary {
-    let (mut language, mut tags) = (None, Vec::new());
-    for descriptor in info.descriptors::<CoreDescriptors<'_>>().flatten() {
-        match descriptor {
-            CoreDescriptors::ISO639Language(languages) => {
-                let first = languages.languages().flatten().next();
-                language = first.map(|one| one.code().into_owned());
-            }
-            CoreDescriptors::UserPrivate(descriptor) => tags.push(descriptor.tag),
-            _ => {}
-        }
-    }
-    let coding = coding_of(info.stream_type(), &tags);
-    Elementary {
-        pid: Pid::new(info.elementary_pid().into()),
-        coding,
-        language,
-    }
-}
-
-/// ISO/IEC 13818-1, table 2-34; ETSI TS 101 154 and EN 300 468, annex D, for private data.
-fn coding_of(kind: StreamType, private_tags: &[u8]) -> Coding {
-    /// Descriptor tags of EN 300 468, table 12.
-    const AC3: u8 = 0x6a;
-    const EAC3: u8 = 0x7a;
-    const DTS: u8 = 0x7b;
-    const SUBTITLING: u8 = 0x59;
-    const TELETEXT: u8 = 0x56;
-    match u8::from(kind) {
-        0x01 => Coding::Video(VideoKind::Mpeg2, "mpeg1video"),
-        0x02 => Coding::Video(VideoKind::Mpeg2, "mpeg2video"),
-        0x1b => Coding::Video(VideoKind::H264, "h264"),
-        0x24 => Coding::Video(VideoKind::Hevc, "hevc"),
-        0x33 => Coding::Video(VideoKind::Flagged, "vvc"),
-        0x42 => Coding::Video(VideoKind::Flagged, "avs"),
-        0xd2 => Coding::Video(VideoKind::Flagged, "avs2"),
-        0xd4 => Coding::Video(VideoKind::Flagged, "avs3"),
-        0xea => Coding::Video(VideoKind::Flagged, "vc1"),
-        0x03 | 0x04 => Coding::Audio("mp2"),
-        0x0f => Coding::Audio("aac"),
-        0x11 => Coding::Audio("aac_latm"),
-        0x81 => Coding::Audio("ac3"),
-        0x87 => Coding::Audio("eac3"),
-        0x86 => Coding::Data("scte35"),
-        0x05 => Coding::Data("private_sections"),
-        0x06 if private_tags.contains(&AC3) => Coding::Audio("ac3"),
-        0x06 if private_tags.contains(&EAC3) => Coding::Audio("eac3"),
-        0x06 if private_tags.contains(&DTS) => Coding::Audio("dts"),
-        0x06 if private_tags.contains(&SUBTITLING) => Coding::Data("dvb_subtitle"),
-        0x06 if private_tags.contains(&TELETEXT) => Coding::Data("dvb_teletext"),
-        0x06 => Coding::Data("private_data"),
-        _ => Coding::Data("unknown"),
-    }
+/// The program's `registration_descriptor`.
+fn registration(pmt: &PmtSection<'_>) -> Option<FormatIdentifier> {
+    let mut descriptors = pmt.descriptors::<CoreDescriptors<'_>>().flatten();
+    descriptors.find_map(|descriptor| match descriptor {
+        CoreDescriptors::Registration(registration) => Some(registration.format_identifier()),
+        _ => None,
+    })
 }

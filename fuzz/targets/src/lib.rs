@@ -46,7 +46,7 @@ pub fn ts(bytes: &[u8]) {
         assert!(field <= PACKET_BYTES - 5 && payload <= PACKET_BYTES - 4);
         assert!(field == 0 || payload == 0 || field + payload == PACKET_BYTES - 5);
         let _ = packet.pcr();
-        let scanned = signal.scan(piece);
+        let scanned = signal.scan(piece, 0);
         assert!(matches!(scanned, Scanned::All | Scanned::RandomAccess(0)));
     }
     assert!(signal.prelude().bytes().len().is_multiple_of(PACKET_BYTES));

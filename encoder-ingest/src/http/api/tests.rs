@@ -10,7 +10,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, Response, header};
-use common::api::channel::{ChannelStatus, Lost, Origin, Reason, Received, Repaired, State};
+use common::api::channel::{ChannelStatus, Origin, Reason, State};
+use common::api::tr101290::Indicator;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower_service::Service;
@@ -111,20 +112,12 @@ impl DataPlane for FakePlane {
 }
 
 fn status() -> ChannelStatus {
-    ChannelStatus {
-        state: State::Receiving,
-        reason: Reason::Ok,
-        params: BTreeMap::new(),
-        detail: String::new(),
-        since: "2026-11-23T10:00:00Z".to_owned(),
-        active_input: 0,
-        bitrate_bps: 0,
-        viewers: 0,
-        received: Received::default(),
-        lost: Lost::default(),
-        repaired: Repaired::default(),
-        services: Vec::new(),
-    }
+    ChannelStatus::new(
+        State::Receiving,
+        Reason::Ok,
+        String::new(),
+        "2026-11-23T10:00:00Z".to_owned(),
+    )
 }
 
 struct Api {
@@ -352,7 +345,15 @@ async fn a_channel_is_shown_as_promised() {
                 "since": "2026-11-23T10:00:00Z", "active_input": 0, "bitrate_bps": 8_000_000,
                 "viewers": 3, "received": {"datagrams": 0, "bytes": 1316},
                 "lost": {"network": 0, "kernel": 5, "upstream": 0, "unattributed": 0},
-                "repaired": {"reordered": 0, "duplicates": 0}, "services": [],
+                "repaired": {"reordered": 0, "duplicates": 0},
+                "tr101290": {
+                    "ts_sync_loss": 0, "sync_byte_error": 0, "pat_error": 0,
+                    "continuity_count_error": 0, "pmt_error": 0, "pid_error": 0,
+                    "transport_error": 0, "crc_error": 0, "pcr_repetition_error": 0,
+                    "pcr_discontinuity_error": 0, "pcr_accuracy_error": 0, "pts_error": 0,
+                    "cat_error": 0,
+                },
+                "arrival_jitter_us": null, "services": [],
             },
         })
     );
@@ -555,11 +556,17 @@ async fn error_counters_start_again_for_operators_alone() {
     };
     live().counters.lost_network.store(10, Ordering::Relaxed);
     live().counters.duplicates.store(2, Ordering::Relaxed);
+    let pat_errors = Indicator::PatError.index();
+    live().counters.tr101290[pat_errors].store(7, Ordering::Relaxed);
     let shown = || async { api.ask("GET /channels/declared").await.json()["status"].clone() };
     assert_eq!(shown().await["lost"]["network"], 10);
+    assert_eq!(shown().await["tr101290"]["pat_error"], 7);
     let reset = "POST /channels/declared/counters:reset";
     assert_eq!(api.ask(reset).await.status, 204);
     assert_eq!(shown().await["lost"]["network"], 0);
+    assert_eq!(shown().await["tr101290"]["pat_error"], 0);
+    live().counters.tr101290[pat_errors].store(9, Ordering::Relaxed);
+    assert_eq!(shown().await["tr101290"]["pat_error"], 2);
     live().counters.lost_network.store(13, Ordering::Relaxed);
     assert_eq!(shown().await["lost"]["network"], 3);
     assert_eq!(shown().await["repaired"]["duplicates"], 0);

@@ -264,6 +264,7 @@ impl Channel {
         let mut drained = Drained::default();
         if let Some(input) = &mut self.input {
             let head = self.recorder.history().head();
+            let ticks = self.recorder.signal().stream_ticks();
             let mut out = Out {
                 recorder: &mut self.recorder,
                 pool: bench.pool,
@@ -276,6 +277,8 @@ impl Channel {
             self.received_bytes += drained.bytes;
             if self.recorder.history().head() > head {
                 self.last_data_ms = Some(now.ms);
+                let signal = self.recorder.signal_mut();
+                signal.arrived(ticks, drained.first_stamp_ns);
             }
         }
         self.pump(now, bench);

@@ -17,6 +17,14 @@ impl Channel {
         }
         self.services_ms = now.ms;
         let services = self.recorder.signal_mut().services(elapsed_ms);
+        let jitter_us = self.recorder.signal_mut().take_arrival_jitter_us();
+        let counters = &self.live.counters;
+        counters
+            .rate_is_constant
+            .store(jitter_us.is_some(), Relaxed);
+        counters
+            .arrival_jitter_us
+            .store(jitter_us.unwrap_or(0), Relaxed);
         if **self.live.services.load() != services {
             self.live.services.store(Arc::new(services));
         }
@@ -56,6 +64,12 @@ impl Channel {
         counters
             .scrambled_packets
             .store(signal.scrambled_packets, Relaxed);
+        for (shown, count) in counters.tr101290.iter().zip(signal.indicators) {
+            shown.store(count, Relaxed);
+        }
+        counters
+            .analysis_limits
+            .store(signal.limits_reached, Relaxed);
         counters
             .history_bytes
             .store(history.bytes() as u64, Relaxed);

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use common::api::channel::{
-    ChannelStatus, Lost, Origin, Reason, Received, Repaired, SlowViewer, State,
-};
+use common::api::channel::{ChannelStatus, Origin, Reason, SlowViewer, State};
 use common::ts::packet::PACKET_BYTES;
 
 use super::*;
@@ -106,20 +104,12 @@ fn channel() -> LiveChannel {
         program: None,
         scrambled: None,
     };
-    let status = ChannelStatus {
-        state: State::Waiting,
-        reason: Reason::NeverReceived,
-        params: BTreeMap::new(),
-        detail: String::new(),
-        since: String::new(),
-        active_input: 0,
-        bitrate_bps: 0,
-        viewers: 0,
-        received: Received::default(),
-        lost: Lost::default(),
-        repaired: Repaired::default(),
-        services: Vec::new(),
-    };
+    let status = ChannelStatus::new(
+        State::Waiting,
+        Reason::NeverReceived,
+        String::new(),
+        String::new(),
+    );
     LiveChannel {
         id: definition.id.clone(),
         definition: arc_swap::ArcSwap::from_pointee(definition),
