@@ -6,6 +6,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use benches::TestStream;
+use benches::broadcast::BroadcastStream;
 use common::rtp::plain_header;
 use common::ts::packet::PACKET_BYTES;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -45,7 +46,21 @@ fn scan_of_a_block(c: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+    let (mut stream, mut signal) = (BroadcastStream::default(), Signal::new(None));
+    group.bench_function("scan a block of a broadcast", |b| {
+        b.iter_batched_ref(
+            || (stream.packets(BLOCK_PACKETS), stream.ms()),
+            |(block, now_ms)| {
+                let mut rest = &block[..];
+                while let Scanned::RandomAccess(at) = signal.scan(rest, *now_ms) {
+                    rest = &rest[at + PACKET_BYTES..];
+                }
+            },
+            BatchSize::SmallInput,
+        );
+    });
     group.finish();
+    assert_eq!(signal.counts().indicators.iter().sum::<u64>(), 0);
 }
 
 fn classification(c: &mut Criterion) {

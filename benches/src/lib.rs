@@ -6,6 +6,8 @@ use common::ts::packet::{PACKET_BYTES, SYNC_BYTE};
 const PMT_PID: u16 = 0x100;
 const VIDEO_PID: u16 = 0x101;
 
+pub mod broadcast;
+
 /// One packet in so many begins a picture that can be decoded alone.
 const PICTURE_PACKETS: u64 = 20_000;
 

@@ -20,6 +20,8 @@ pub struct Accuracy {
     /// How far off the line the PCRs are that wait for a verdict, the newest last.
     off: i64,
     waiting: u64,
+    /// Packets are missing: the next PCR lies on a line beside.
+    moved: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,16 +78,18 @@ impl Accuracy {
         let off = self.off_line(self.newest);
         if off.abs() <= TOLERANCE_TICKS {
             self.keep(self.newest);
+            self.moved = false;
             return std::mem::take(&mut self.waiting);
         }
+        let moved = std::mem::take(&mut self.moved);
         let alike = self.waiting > 0 && off.abs_diff(self.off) <= TOLERANCE_TICKS.unsigned_abs();
-        if alike {
-            // The line goes on beside the old one.
-            let lost = self.is_packets(off);
-            let wrong = std::mem::take(&mut self.waiting) - u64::from(lost);
+        if moved || alike || self.is_packets(off) {
+            // The line goes on beside the old one. Where packets are missing, that is why; else the
+            // step is one error.
             self.move_by(off);
             self.keep(self.newest);
-            return wrong;
+            let wrong = std::mem::take(&mut self.waiting);
+            return if alike && !moved { wrong } else { 0 };
         }
         self.off = off;
         self.waiting += 1;
@@ -98,15 +102,20 @@ impl Accuracy {
     /// What is known of the line is no use any more.
     pub fn forget(&mut self) {
         self.points.clear();
+        self.moved = false;
         self.oldest = 0;
         self.constant = false;
         self.waiting = 0;
         self.newest = Point::default();
     }
 
-    /// Packets are missing: the line goes on, but beside.
+    /// Packets are missing: the line goes on, but beside. What waits for a verdict may be off for
+    /// that reason.
     pub fn forget_place(&mut self) {
-        if !self.constant {
+        if self.constant {
+            self.moved = true;
+            self.waiting = 0;
+        } else {
             self.forget();
         }
     }
@@ -166,7 +175,9 @@ impl Accuracy {
         self.line().map_or(0, |line| line.off(point))
     }
 
-    /// Whether `off` ticks are what a whole number of lost packets makes.
+    /// Whether `off` ticks are what a whole number of lost packets makes: null packets have no
+    /// counter that would tell. From some 700 Mbit/s on a packet takes no longer than the tolerance,
+    /// so that no PCR ahead of its time is found.
     fn is_packets(&self, off: i64) -> bool {
         let Some(line) = self.line().filter(|line| line.rise > 0) else {
             return false;

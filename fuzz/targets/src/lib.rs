@@ -4,6 +4,8 @@
 //! The binaries in `fuzz/` hand libFuzzer's bytes over; `tests/corpus.rs` feeds the committed
 //! corpus, so that what was found once stays found on every `cargo test`.
 
+pub mod signal;
+
 use std::sync::Arc;
 
 use common::api::channel::Origin;
@@ -24,21 +26,22 @@ use encoder_ingest::signal::{Scanned, Signal};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them. A test compares them with the binaries in `fuzz/`.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("channel_url", channel_url),
     ("channels_file", channels_file),
     ("datagrams", datagrams),
     ("request_head", request_head),
     ("rtp", rtp),
+    ("signal", signal::signal),
     ("ts", ts),
 ];
 
 /// TS packets, one behind the other, read field by field and by the signal analysis.
 pub fn ts(bytes: &[u8]) {
-    let mut signal = Signal::new(None);
+    let (mut signal, mut now_ms) = (Signal::new(None), 0);
     for piece in bytes.chunks_exact(PACKET_BYTES) {
         let Some(packet) = TsPacket::new(piece) else {
-            signal.gap();
+            signal.bad_sync(piece);
             continue;
         };
         let field = packet.adaptation_field().len();
@@ -46,7 +49,9 @@ pub fn ts(bytes: &[u8]) {
         assert!(field <= PACKET_BYTES - 5 && payload <= PACKET_BYTES - 4);
         assert!(field == 0 || payload == 0 || field + payload == PACKET_BYTES - 5);
         let _ = packet.pcr();
-        let scanned = signal.scan(piece, 0);
+        // Time passes as the packet says: seldom much.
+        now_ms += u64::from(piece[PACKET_BYTES - 1]).pow(2) / 64;
+        let scanned = signal.scan(piece, now_ms);
         assert!(matches!(scanned, Scanned::All | Scanned::RandomAccess(0)));
     }
     assert!(signal.prelude().bytes().len().is_multiple_of(PACKET_BYTES));
