@@ -46,21 +46,39 @@ fn scan_of_a_block(c: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
-    let (mut stream, mut signal) = (BroadcastStream::default(), Signal::new(None));
-    group.bench_function("scan a block of a broadcast", |b| {
-        b.iter_batched_ref(
-            || (stream.packets(BLOCK_PACKETS), stream.ms()),
-            |(block, now_ms)| {
-                let mut rest = &block[..];
-                while let Scanned::RandomAccess(at) = signal.scan(rest, *now_ms) {
-                    rest = &rest[at + PACKET_BYTES..];
-                }
-            },
-            BatchSize::SmallInput,
-        );
-    });
+    for (name, scrambled) in [
+        ("scan a block of a broadcast", false),
+        ("scan a block of a scrambled broadcast", true),
+    ] {
+        let (mut stream, mut signal) = (BroadcastStream::default(), Signal::new(None));
+        let mut block = || {
+            let mut block = stream.packets(BLOCK_PACKETS);
+            if scrambled {
+                block.chunks_mut(PACKET_BYTES).for_each(scramble);
+            }
+            (block, stream.ms())
+        };
+        group.bench_function(name, |b| {
+            b.iter_batched_ref(
+                &mut block,
+                |(block, now_ms)| {
+                    let mut rest = &block[..];
+                    while let Scanned::RandomAccess(at) = signal.scan(rest, *now_ms) {
+                        rest = &rest[at + PACKET_BYTES..];
+                    }
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
     group.finish();
-    assert_eq!(signal.counts().indicators.iter().sum::<u64>(), 0);
+}
+
+/// Marks what is no table as scrambled.
+fn scramble(packet: &mut [u8]) {
+    if packet[1] & 0x1f == 1 && packet[2] != 0 {
+        packet[3] |= 0x80;
+    }
 }
 
 fn classification(c: &mut Criterion) {

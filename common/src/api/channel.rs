@@ -107,6 +107,7 @@ pub struct ChannelStatus {
     pub lost: Lost,
     pub repaired: Repaired,
     /// Errors of the transport stream, by the indicators of ETSI TR 101 290.
+    #[serde(default)]
     pub tr101290: Tr101290,
     /// The largest difference in the delay of datagrams over the last second, in microseconds;
     /// none where the stream's rate is not constant, so that the network's share can't be told.
@@ -182,6 +183,7 @@ pub struct Service {
     pub pmt_pid: u16,
     pub pcr_pid: u16,
     /// Its streams and tables together.
+    #[serde(default)]
     pub bitrate_bps: u64,
     /// The longest time between two PCRs in the last second; none: there were no two.
     pub pcr_interval_ms: Option<u64>,

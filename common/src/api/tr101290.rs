@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 /// Errors counted by indicator, since the channel began or its counters were reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct Tr101290 {
     /// 1.1: two bad sync bytes in a row; regained after five good ones.
     pub ts_sync_loss: u64,

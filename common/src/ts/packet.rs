@@ -57,7 +57,8 @@ impl Pcr {
     /// Ticks from `earlier` to `self`, over the wrap.
     #[must_use]
     pub const fn since(self, earlier: Self) -> u64 {
-        (self.0 + Self::WRAP - earlier.0) % Self::WRAP
+        // An extension beyond 299, which has no meaning, may lie behind the wrap.
+        (self.0 % Self::WRAP + Self::WRAP - earlier.0 % Self::WRAP) % Self::WRAP
     }
 }
 
@@ -209,6 +210,7 @@ mod tests {
     fn pcr_distance_crosses_the_wrap() {
         assert_eq!(Pcr(5).since(Pcr(Pcr::WRAP - 10)), 15);
         assert_eq!(Pcr(15).since(Pcr(5)), 10);
+        assert_eq!(Pcr(0).since(Pcr(Pcr::WRAP + 211)), Pcr::WRAP - 211);
     }
 
     proptest! {

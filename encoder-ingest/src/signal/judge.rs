@@ -96,8 +96,9 @@ impl Judge {
         self.limits_reached
     }
 
-    /// Another source: what was counted stays.
-    pub fn restart(&mut self) {
+    /// Another source: what was counted stays, with what its PIDs counted themselves.
+    pub fn restart(&mut self, unfollowed: u64) {
+        self.limits_reached += unfollowed;
         self.sync = Sync::default();
         self.has_pat = false;
     }

@@ -79,6 +79,8 @@ pub struct Signal {
     /// The datagrams have RTP sequence numbers, and they are whole but where a gap was told.
     numbered: bool,
     counts: Losses,
+    /// Scrambled packets of sources before this one.
+    scrambled_before: u64,
 }
 
 /// How far a scan came.
@@ -115,6 +117,7 @@ impl Signal {
             program,
             numbered: false,
             counts: Losses::default(),
+            scrambled_before: 0,
         }
     }
 
@@ -177,14 +180,15 @@ impl Signal {
 
     /// Another source begins: what was known of PIDs and tables does not hold any more.
     pub fn restart(&mut self) {
-        let judge = std::mem::take(&mut self.judge);
+        self.count_scrambled();
+        self.judge.restart(self.pids.unfollowed());
         *self = Self {
             numbered: self.numbered,
             counts: self.counts,
-            judge,
+            scrambled_before: self.counts.scrambled,
+            judge: std::mem::take(&mut self.judge),
             ..Self::new(self.program)
         };
-        self.judge.restart();
     }
 
     /// From now on random access points are looked for in `program`.
@@ -258,8 +262,8 @@ impl Signal {
             return false;
         };
         let now = self.times.at(index);
-        if packet.scrambled() {
-            self.scrambled(seen, now);
+        if seen.scrambled_now {
+            self.tables.scrambled(seen.role, &mut self.judge);
         }
         match seen.arrival {
             Arrival::Continues => {}
@@ -301,14 +305,6 @@ impl Signal {
                 false
             }
             Role::Audio => packet.pusi(),
-        }
-    }
-
-    fn scrambled(&mut self, seen: Seen, now: Moment) {
-        self.counts.scrambled += 1;
-        self.si.scrambled(now);
-        if seen.scrambled_now {
-            self.tables.scrambled(seen.role, &mut self.judge);
         }
     }
 
@@ -364,13 +360,22 @@ impl Signal {
         self.jitter.forget();
     }
 
+    /// Answers whether scrambled packets have come since the last call.
+    fn count_scrambled(&mut self) -> bool {
+        let scrambled = self.scrambled_before + self.pids.count_scrambled();
+        std::mem::replace(&mut self.counts.scrambled, scrambled) != scrambled
+    }
+
     /// Looks for what must have come by now.
     fn check(&mut self, now_ms: u64) {
         self.checked_ms = now_ms;
+        let now = self.times.at(0);
+        if self.count_scrambled() {
+            self.si.scrambled(now);
+        }
         if !self.judge.in_sync() {
             return;
         }
-        let now = self.times.at(0);
         self.tables.check(now, &mut self.judge);
         self.si.check(now, &mut self.judge);
         self.watches.check(&self.pids, now, &mut self.judge);

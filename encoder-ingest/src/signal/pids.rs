@@ -22,6 +22,10 @@ pub struct PidTable {
     free: Vec<u8>,
     /// Packets of PIDs that found no place.
     unfollowed: u64,
+    /// Scrambled packets.
+    scrambled: u64,
+    /// A PID is scrambled, or was when this was last looked at.
+    some_scrambled: bool,
 }
 
 /// What a PID did since it was last asked.
@@ -38,6 +42,8 @@ impl Default for PidTable {
             states: Vec::new(),
             free: Vec::new(),
             unfollowed: 0,
+            scrambled: 0,
+            some_scrambled: false,
         }
     }
 }
@@ -81,6 +87,7 @@ impl PidTable {
             self.unfollowed += 1;
             return None;
         };
+        let scrambled_before = state.take_scrambled();
         state.packets += 1;
         if !packet.has_payload() && !packet.has_adaptation_field() {
             return None;
@@ -88,12 +95,15 @@ impl PidTable {
         let scrambled_now = packet.scrambled() && !state.scrambled;
         let arrival = state.judge(packet, before);
         state.expect_after(packet);
-        Some(Seen {
+        let seen = Seen {
             role: state.role,
             arrival,
             watch: state.watch.checked_sub(1),
             scrambled_now,
-        })
+        };
+        self.scrambled += scrambled_before;
+        self.some_scrambled |= packet.scrambled();
+        Some(seen)
     }
 
     /// A packet that must not be believed: when it continues its PID it is taken to be that packet,
@@ -171,6 +181,16 @@ impl PidTable {
         let place = usize::from(self.places[pid.index()]);
         let state = self.states.get(place.wrapping_sub(1));
         state.map_or(0, |state| state.packets)
+    }
+
+    /// Scrambled packets so far; those that the fast path took lately are looked for.
+    pub fn count_scrambled(&mut self) -> u64 {
+        if self.some_scrambled {
+            let states = self.states.iter_mut();
+            self.scrambled += states.map(PidState::take_scrambled).sum::<u64>();
+            self.some_scrambled = self.states.iter().any(|state| state.scrambled);
+        }
+        self.scrambled
     }
 
     /// Packets that were not analysed for want of a place.
@@ -269,3 +289,6 @@ pub fn in_sync(bytes: &[u8]) -> bool {
         .chunks_exact(PACKET_BYTES)
         .all(|packet| packet[0] == SYNC_BYTE)
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,3 +164,92 @@ impl SectionReader {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(start: bool, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x47, u8::from(start) << 6 | 1, 0, 0x10];
+        packet.extend_from_slice(payload);
+        packet.resize(PACKET_BYTES, 0xff);
+        packet
+    }
+
+    fn section(extension: u8, length: usize) -> Vec<u8> {
+        let mut section = vec![0x4e, 0xb0, 0, 0, extension, 0xc1, 0, 0];
+        section.resize(length - CRC_BYTES, extension);
+        let [high, low] = u16::try_from(length - LENGTH_BYTES)
+            .expect("short")
+            .to_be_bytes();
+        section[1] |= high;
+        section[2] = low;
+        section.extend_from_slice(&crc32(&section).to_be_bytes());
+        section
+    }
+
+    /// What each of the packets completes: the extension of a section, or what is wrong.
+    fn read(packets: &[Vec<u8>]) -> Vec<String> {
+        let (mut reader, mut all) = (SectionReader::default(), Vec::new());
+        for bytes in packets {
+            let packet = TsPacket::new(bytes).expect("sync");
+            reader.packet(packet, |read| {
+                all.push(match read {
+                    Read::Whole(section) => section.extension.to_string(),
+                    Read::Short(id) => format!("short {id}"),
+                    Read::CrcError(id) => format!("crc {id}"),
+                    Read::TooLong => "too long".to_owned(),
+                });
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn sections_stand_back_to_back_over_packets() {
+        let all: Vec<u8> = [
+            section(1, 20),
+            section(2, 300),
+            section(3, 12),
+            section(4, 16),
+        ]
+        .concat();
+        // The first packet begins with the first; the second says where the third begins.
+        let first = [&[0], &all[..183]].concat();
+        let rest = &all[183..];
+        let pointer = u8::try_from(20 + 300 - 183).expect("small");
+        let second = [&[pointer], rest].concat();
+        assert_eq!(
+            read(&[packet(true, &first), packet(true, &second)]),
+            ["1", "2", "3", "4"]
+        );
+        // Without the first packet the second begins with the third.
+        assert_eq!(read(&[packet(true, &second)]), ["3", "4"]);
+    }
+
+    #[test]
+    fn headers_may_be_cut_anywhere() {
+        let (one, other) = (section(1, 182), section(2, 40));
+        let all = [&one[..], &other].concat();
+        let first = [&[0], &all[..183]].concat();
+        let second = [&[39], &all[183..]].concat();
+        assert_eq!(
+            read(&[packet(true, &first), packet(true, &second)]),
+            ["1", "2"]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let mut damaged = section(1, 30);
+        damaged[12] ^= 1;
+        let damaged = [&[0], &damaged[..], &section(2, 30)].concat();
+        assert_eq!(read(&[packet(true, &damaged)]), ["crc 78", "2"]);
+        let short = [0, 0x70, 0x70, 5, 1, 2, 3, 4, 5];
+        assert_eq!(read(&[packet(true, &short)]), ["short 112"]);
+        let long = [0, 0x4e, 0xbf, 0xff];
+        let mut packets = vec![packet(true, &long)];
+        packets.resize(30, packet(false, &[]));
+        assert_eq!(read(&packets), ["too long"]);
+    }
+}

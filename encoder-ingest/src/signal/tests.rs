@@ -99,11 +99,16 @@ fn pes(stream: &[u8]) -> Vec<u8> {
     payload
 }
 
-/// Scans everything; answers the offsets of random access points.
+/// Scans everything at once; answers the offsets of random access points.
 fn scan(signal: &mut Signal, packets: &[u8]) -> Vec<usize> {
+    scan_at(signal, packets, 0)
+}
+
+/// Scans what came at `now_ms`; answers the offsets of random access points.
+fn scan_at(signal: &mut Signal, packets: &[u8], now_ms: u64) -> Vec<usize> {
     let (mut found, mut at) = (Vec::new(), 0);
     while at < packets.len() {
-        match signal.scan(&packets[at..], 0) {
+        match signal.scan(&packets[at..], now_ms) {
             Scanned::All => break,
             Scanned::RandomAccess(offset) => {
                 found.push(at + offset);
@@ -405,6 +410,87 @@ fn services_bear_the_names_of_the_sdt() {
     );
 }
 
+/// Two programs, the second without PMT; then it goes, and comes again.
+#[test]
+fn programs_that_go_are_not_missed() {
+    let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
+    let (both, one) = ([(1, PMT), (2, 0x200)], [(1, PMT)]);
+    let mut errors = Vec::new();
+    for at_ms in (0..9000).step_by(100) {
+        let (version, programs) = match at_ms {
+            0..3000 => (0, &both[..]),
+            3000..6000 => (1, &one[..]),
+            _ => (2, &both[..]),
+        };
+        let mut packets = muxer.section(0, &pat(version, programs));
+        packets.extend(muxer.section(PMT, &section(2, 1, 0, &[0xff, 0xff, 0xf0, 0])));
+        scan_at(&mut signal, &packets, at_ms);
+        errors.push(signal.counts().of(Indicator::PmtError));
+        assert_eq!(
+            signal.counts().indicators.iter().sum::<u64>(),
+            *errors.last().expect("just pushed")
+        );
+    }
+    let at = |ms: usize| errors[ms / 100];
+    assert_eq!((at(500), at(700)), (0, 1), "absent from the beginning");
+    assert_eq!(
+        (at(2900), at(5900)),
+        (1, 1),
+        "told once, then nobody wants it"
+    );
+    assert_eq!((at(6400), at(8900)), (1, 2), "wanted again");
+}
+
+/// A stream that is named and never comes, one that may be silent, and one that stops.
+#[test]
+fn what_a_pmt_names_must_come_but_for_what_is_sparse() {
+    let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
+    let body = [
+        0xff, 0xff, 0xf0, 0, 0x1b, 0xe1, 0x01, 0xf0, 0, 0x86, 0xe1, 0x05, 0xf0, 0, 0x0f, 0xe1,
+        0x06, 0xf0, 0,
+    ];
+    for at_ms in (0..20_000).step_by(100) {
+        let mut packets = muxer.section(0, &pat(0, &[(1, PMT)]));
+        packets.extend(muxer.section(PMT, &section(2, 1, 0, &body)));
+        if at_ms < 10_000 {
+            packets.extend(muxer.packet(VIDEO, false, &[], &[0x55; 184]));
+        }
+        scan_at(&mut signal, &packets, at_ms);
+        let errors = signal.counts().of(Indicator::PidError);
+        let expected = u64::from(at_ms > 5000) + u64::from(at_ms > 14_900);
+        assert_eq!(errors, expected, "{at_ms}");
+    }
+    let kinds: Vec<String> = signal.services(1000)[0]
+        .streams
+        .iter()
+        .map(|one| one.kind.clone())
+        .collect();
+    assert_eq!(kinds, ["h264", "scte35", "aac"]);
+    assert_eq!(signal.counts().indicators.iter().sum::<u64>(), 2);
+}
+
+#[test]
+fn tables_larger_than_the_limits_are_cut_and_counted() {
+    let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
+    let programs: Vec<(u16, u16)> = (1..=200).map(|number| (number, 0x100 + number)).collect();
+    let mut packets = muxer.section(0, &pat(0, &programs));
+    let mut body = vec![0xff, 0xff, 0xf0, 0];
+    for pid in 0..100_u8 {
+        body.extend_from_slice(&[0x0f, 0xe4, pid, 0xf0, 0]);
+    }
+    packets.extend(muxer.section(0x101, &section(2, 1, 0, &body)));
+    scan(&mut signal, &packets);
+    assert_eq!(signal.counts().limits_reached, 2);
+    let services = signal.services(1000);
+    assert_eq!(
+        services[0].streams.len(),
+        crate::limits::PROGRAM_STREAMS_MAX
+    );
+    // The counter goes on with another source.
+    signal.restart();
+    assert_eq!(signal.counts().limits_reached, 2);
+}
+
 #[test]
 fn joining_in_the_middle_is_no_loss() {
     let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
@@ -452,8 +538,12 @@ proptest! {
             packet
         }).collect();
         let mut signal = Signal::new(Some(1));
-        scan(&mut signal, &bytes);
+        for (index, packet) in bytes.chunks(PACKET_BYTES).enumerate() {
+            scan_at(&mut signal, packet, index as u64 * u64::from(packet[187]));
+            signal.bad_sync(&packet[1..]);
+        }
         let _ = (signal.services(1000), signal.prelude());
+        prop_assert_eq!(signal.counts().of(Indicator::SyncByteError), bytes.len() as u64 / 188);
     }
 
     /// A table of any content, with a right CRC, is read without panic too.

@@ -114,6 +114,14 @@ pub const ALL: &[Damage] = &[
         within_ms: 620,
     },
     Damage {
+        name: "a scrambled PMT for 300 ms",
+        alter: |timed, after_ms, _, layout| {
+            after_ms < 300 && timed.pid() == layout.pmt && scrambled(timed)
+        },
+        raises: &[(Indicator::PmtError, 1)],
+        within_ms: 100,
+    },
+    Damage {
         name: "no sound for 7 s",
         alter: |timed, after_ms, _, layout| after_ms < 7000 && gone(timed, layout.audio),
         raises: &[(Indicator::PidError, 1)],
@@ -176,6 +184,12 @@ pub const ALL: &[Damage] = &[
         raises: &[(Indicator::CatError, 1)],
         within_ms: 2100,
     },
+    Damage {
+        name: "another table in place of a CAT, twice",
+        alter: |timed, _, nth, _| nth < 2 && timed.pid() == 0x1fff && on_cat_pid(timed, nth),
+        raises: &[(Indicator::CatError, 2)],
+        within_ms: 40,
+    },
 ];
 
 fn bad_sync(timed: &mut Timed) -> bool {
@@ -209,6 +223,15 @@ fn other_table(timed: &mut Timed) -> bool {
     section[0] = 0x80;
     let crc = common::ts::crc::crc32(&section[..length - 4]);
     section[length - 4..length].copy_from_slice(&crc.to_be_bytes());
+    true
+}
+
+fn on_cat_pid(timed: &mut Timed, nth: u64) -> bool {
+    let mut section = vec![0x80, 0xb0, 9, 0, 1, 0xc1, 0, 0];
+    section.extend_from_slice(&common::ts::crc::crc32(&section).to_be_bytes());
+    let counter = u8::try_from(nth & 0xf).unwrap_or(0);
+    timed.packet[..5].copy_from_slice(&[0x47, 0x40, 1, 0x10 | counter, 0]);
+    timed.packet[5..5 + section.len()].copy_from_slice(&section);
     true
 }
 

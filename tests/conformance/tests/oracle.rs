@@ -32,6 +32,11 @@ const DIFFERENCES: &[Difference] = &[
          where here it has 2 s to come",
     ),
     (
+        "a scrambled PMT for 300 ms",
+        &[(Indicator::PmtError, 3), (Indicator::CatError, 1)],
+        "as with the PAT",
+    ),
+    (
         "no sound for 7 s",
         &[(Indicator::PidError, 1), (Indicator::PtsError, 1)],
         "a PID that is away has no PTS either: here that is told by its cause alone",

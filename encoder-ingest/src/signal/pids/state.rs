@@ -62,8 +62,8 @@ pub struct Seen {
 pub(super) struct PidState {
     pub(super) pid: Pid,
     pub(super) role: Role,
-    /// Header of the packet that would continue this PID: no flag set, payload only, counter one
-    /// up. In the order of the bytes on the wire, read as a big-endian number. 0: none would.
+    /// Header of the packet that would continue this PID: no flag set, payload only, scrambled as
+    /// the one before, counter one up. In the order of the bytes on the wire, read as a big-endian number. 0: none would.
     pub(super) next_header: u32,
     pub(super) started: bool,
     pub(super) cc: u8,
@@ -78,10 +78,15 @@ pub(super) struct PidState {
     pub(super) packets: u64,
     pub(super) packets_reported: u64,
     pub(super) packets_aged: u64,
+    /// Up to here it is known how many were scrambled.
+    pub(super) packets_sorted: u64,
 }
 
 /// `adaptation_field_control` 01, payload only.
 const PAYLOAD_ONLY: u8 = 0x10;
+
+/// `transport_scrambling_control`.
+const SCRAMBLING: u8 = 0xc0;
 
 impl PidState {
     pub(super) fn new(pid: Pid) -> Self {
@@ -99,12 +104,20 @@ impl PidState {
             packets: 0,
             packets_reported: 0,
             packets_aged: 0,
+            packets_sorted: 0,
         }
     }
 
     /// It only has its place because its packets came.
     pub(super) fn is_forgettable(&self) -> bool {
         self.role == Role::Other && self.watch == 0 && self.pid != Pid::NULL
+    }
+
+    /// Scrambled packets since this was last asked; all that the fast path took are as the last one
+    /// that it did not.
+    pub(super) fn take_scrambled(&mut self) -> u64 {
+        let fresh = self.packets - std::mem::replace(&mut self.packets_sorted, self.packets);
+        if self.scrambled { fresh } else { 0 }
     }
 
     /// The next packet is not passed by [`PidTable::expected`].
@@ -174,17 +187,15 @@ impl PidState {
             self.cc = self.last_cc();
         }
         self.scrambled = packet.scrambled();
-        let each = self.role.is_table()
-            || packet.scrambled()
-            || self.repeated
-            || self.interrupted.is_some()
-            || !self.started;
+        let each =
+            self.role.is_table() || self.repeated || self.interrupted.is_some() || !self.started;
         self.next_header = if each {
             0
         } else {
             let [high, low] = self.pid.value().to_be_bytes();
             let next = self.cc.wrapping_add(1) & 0xf;
-            u32::from_be_bytes([SYNC_BYTE, high, low, PAYLOAD_ONLY | next])
+            let scrambling = packet.bytes()[3] & SCRAMBLING;
+            u32::from_be_bytes([SYNC_BYTE, high, low, scrambling | PAYLOAD_ONLY | next])
         };
     }
 }
