@@ -244,6 +244,13 @@ mod tests {
         let counts: u64 = (0..20).map(|_| accuracy.arrives(STEP.0, STEP.1)).sum();
         assert_eq!(counts, 0);
         assert!(accuracy.is_constant());
+        // Packets are known to be missing: where the PCR lies now says nothing, nor does the one
+        // that waited.
+        assert_eq!(accuracy.arrives(STEP.0 - 5000, STEP.1), 0);
+        accuracy.forget_place();
+        let counts: u64 = (0..20).map(|_| accuracy.arrives(STEP.0, STEP.1)).sum();
+        assert_eq!(counts, 0);
+        assert!(accuracy.is_constant());
     }
 
     #[test]

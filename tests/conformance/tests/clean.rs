@@ -93,6 +93,29 @@ fn a_stall_of_the_network_raises_nothing() {
     }
 }
 
+/// PATs each 450 ms in the stream, more than 500 ms apart by their arrival: each 1.1 s the network
+/// stalls for 200 ms and then delivers a quarter faster than the stream. The stream's clock knows.
+#[test]
+fn tables_late_with_the_whole_stream_are_not_absent() {
+    let (mut player, mut pats, mut counter) = (Player::default(), 0, 0_u8);
+    for mut timed in stream(30_000) {
+        if timed.pid() == 0 {
+            pats += 1;
+            if pats % 5 == 1 {
+                timed.packet[3] = 0x10 | counter & 0xf;
+                counter += 1;
+            } else {
+                timed.nullify();
+            }
+        }
+        let at = timed.ms();
+        let into = at % 1100;
+        let late = at - into + into.max(200 + into * 4 / 5);
+        player.packet(&timed.packet, late);
+    }
+    assert_eq!(player.counts(), clean(), "{:?}", player.found());
+}
+
 /// Datagrams that are each late by up to 200 ms, in order.
 #[test]
 fn jitter_raises_nothing() {
