@@ -11,6 +11,7 @@ use std::time::Instant;
 use common::api::channel::{Channel, ChannelStatus, Origin, Reason, Received, State};
 use common::api::event::{EventDraft, EventKind};
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 use crate::channels::change::Idle;
 use crate::channels::news::Author;
@@ -18,7 +19,7 @@ use crate::channels::registry::{Registry, Runner};
 use crate::definition::{ChannelDefinition, ChannelId};
 use crate::events::Events;
 use crate::live::{LiveChannel, LiveViewer, ViewerId};
-use crate::plane::{Plane, PlaneOptions, WorkerStatus};
+use crate::plane::{Looked, Plane, PlaneOptions, WorkerStatus};
 use counters::Baselines;
 
 /// What control sees of the data plane. [`Plane`] is the one; tests have another.
@@ -30,6 +31,9 @@ pub trait DataPlane: Runner {
     fn viewers(&self, channel: Option<&ChannelId>) -> Vec<Arc<LiveViewer>>;
     /// Disconnects a viewer; false when there is none of that id.
     fn kick(&self, id: ViewerId) -> bool;
+    /// Looks for a silent channel's group at once; none when there is no such channel. The sender is
+    /// dropped when too many looks are asked for.
+    fn look(&self, id: &ChannelId) -> Option<oneshot::Receiver<Looked>>;
     fn workers(&self) -> Vec<WorkerStatus>;
 }
 
@@ -262,6 +266,10 @@ impl DataPlane for Plane {
 
     fn kick(&self, id: ViewerId) -> bool {
         Self::kick(self, id)
+    }
+
+    fn look(&self, id: &ChannelId) -> Option<oneshot::Receiver<Looked>> {
+        Self::look(self, id)
     }
 
     fn workers(&self) -> Vec<WorkerStatus> {

@@ -123,6 +123,30 @@ pub const REJOIN_WAIT_FIRST: Duration = Duration::from_secs(2);
 /// The longest wait between two rejoins of a silent channel.
 pub const REJOIN_WAIT_MAX: Duration = Duration::from_secs(300);
 
+/// A silent group is looked for on other NICs once nothing has come for so long.
+pub const PROBE_SILENCE: Duration = Duration::from_secs(1);
+
+/// A probe listens on a NIC for so long at most; there is one probe at a time.
+pub const PROBE: Duration = Duration::from_millis(500);
+
+/// A group that stays silent is looked for again after so long.
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What a probe's socket may hold: one datagram is all that it waits for. More is dropped.
+pub const PROBE_BUFFER_BYTES: usize = 64 * 1024;
+
+/// So long a silent group is left to see whether the host's reverse path filter has dropped it.
+pub const FILTER_TEST: Duration = Duration::from_millis(300);
+
+/// The filter is not tested for one channel again within this time.
+pub const FILTER_TEST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Diagnoses that wait for their probes. Further ones are refused with 503.
+pub const DIAGNOSES_MAX: usize = 16;
+
+/// A diagnosis whose probes are not done after so long answers without them.
+pub const DIAGNOSIS_WAIT: Duration = Duration::from_secs(15);
+
 /// How long stopping may take until viewers are cut.
 pub const DRAIN: Duration = Duration::from_secs(2);
 

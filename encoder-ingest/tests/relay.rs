@@ -10,7 +10,7 @@ use common::group::{ChannelUrl, MulticastGroup, Scheme};
 use common::net::send::{MulticastSender, SendOptions};
 use common::rtp::plain_header;
 use encoder_ingest::definition::{ChannelDefinition, ChannelId, InputDefinition};
-use encoder_ingest::plane::{NewViewer, Notice, Plane, PlaneOptions, Start};
+use encoder_ingest::plane::{NewViewer, Notice, Plane, PlaneOptions, ProbeInterfaces, Start};
 use tokio::sync::mpsc::Receiver;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +30,7 @@ impl Rig {
             history: Duration::from_secs(2),
             history_bytes_max: 64 << 20,
             receive_buffer_bytes: None,
+            probe: ProbeInterfaces::Off,
             silence: Duration::from_secs(1),
             viewer_idle: Duration::from_secs(60),
             viewers_max: 100,

@@ -18,6 +18,8 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::memberships::{HostMembership, memberships};
+
 /// A NIC as the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Interface {
@@ -64,6 +66,22 @@ pub struct Link {
     pub multicast: bool,
     pub loopback: bool,
     pub addresses: Vec<InterfaceAddress>,
+}
+
+impl Interface {
+    /// The short view of it.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        Link {
+            name: self.name.clone(),
+            index: self.index,
+            up: self.up,
+            carrier: self.carrier,
+            multicast: self.multicast,
+            loopback: self.loopback,
+            addresses: self.addresses.clone(),
+        }
+    }
 }
 
 /// All NICs of this network namespace, in order of their index.
@@ -146,22 +164,17 @@ pub fn reverse_path_filter_drops() -> Option<u64> {
     values.split_whitespace().nth(at)?.parse().ok()
 }
 
-fn describe(link: Link, counters: &str, memberships: &[(u32, IpAddr)]) -> Interface {
+fn describe(link: Link, counters: &str, memberships: &[HostMembership]) -> Interface {
     let [rx_bytes, rx_dropped, tx_bytes, tx_dropped] =
         counters_of(counters, &link.name).unwrap_or_default();
-    // /sys shows the NICs of the namespace that it was mounted in, which need not be ours.
-    let sys = |file: &str| fs::read_to_string(format!("/sys/class/net/{}/{file}", link.name)).ok();
-    let ours = sys("ifindex").is_some_and(|index| index.trim().parse() == Ok(link.index));
     Interface {
-        device: ours && fs::exists(format!("/sys/class/net/{}/device", link.name)).unwrap_or(false),
-        speed_mbps: sys("speed")
-            .filter(|_| ours)
-            .and_then(|speed| speed.trim().parse().ok()),
+        device: has_device(&link),
+        speed_mbps: sys(&link, "speed").and_then(|speed| speed.trim().parse().ok()),
         rp_filter: rp_filter(&link.name),
         memberships: memberships
             .iter()
-            .filter(|(index, _)| *index == link.index)
-            .map(|(_, ip)| *ip)
+            .filter(|one| one.interface_index == link.index)
+            .map(|one| one.group)
             .collect(),
         rx_bytes,
         rx_dropped,
@@ -175,6 +188,22 @@ fn describe(link: Link, counters: &str, memberships: &[(u32, IpAddr)]) -> Interf
         loopback: link.loopback,
         addresses: link.addresses,
     }
+}
+
+/// A device stands behind the NIC (a physical or virtual card), in contrast to bridges, tunnels and
+/// `lo`.
+#[must_use]
+pub fn has_device(link: &Link) -> bool {
+    let device = format!("/sys/class/net/{}/device", link.name);
+    sys(link, "ifindex").is_some() && fs::exists(device).unwrap_or(false)
+}
+
+/// What /sys says of a NIC. It shows the NICs of the namespace that it was mounted in, which need
+/// not be ours.
+fn sys(link: &Link, file: &str) -> Option<String> {
+    let read = |file: &str| fs::read_to_string(format!("/sys/class/net/{}/{file}", link.name)).ok();
+    let ours = read("ifindex")?.trim().parse() == Ok(link.index);
+    ours.then(|| read(file)).flatten()
 }
 
 /// Received bytes and drops, sent bytes and drops of one line of /proc/net/dev.
@@ -192,44 +221,6 @@ fn counters_of(text: &str, name: &str) -> Option<[u64; 4]> {
         *values.get(8)?,
         *values.get(11)?,
     ])
-}
-
-/// All (NIC index, group) that the host has joined.
-fn memberships() -> Vec<(u32, IpAddr)> {
-    let igmp = fs::read_to_string("/proc/self/net/igmp").unwrap_or_default();
-    let igmp6 = fs::read_to_string("/proc/self/net/igmp6").unwrap_or_default();
-    memberships_v4(&igmp)
-        .into_iter()
-        .chain(memberships_v6(&igmp6))
-        .collect()
-}
-
-/// Lines "2 \t eth0 : ..." name a NIC; indented lines below it name its groups in host byte order.
-fn memberships_v4(text: &str) -> Vec<(u32, IpAddr)> {
-    let mut index = 0;
-    let mut found = Vec::new();
-    for line in text.lines().skip(1) {
-        let Some(first) = line.split_whitespace().next() else {
-            continue;
-        };
-        if !line.starts_with(char::is_whitespace) {
-            index = first.parse().unwrap_or(0);
-        } else if let Ok(group) = u32::from_str_radix(first, 16) {
-            found.push((index, IpAddr::V4(group.to_ne_bytes().into())));
-        }
-    }
-    found
-}
-
-/// Lines "2 eth0 ff02...: ...": index, name, 32 hexadecimal digits.
-fn memberships_v6(text: &str) -> Vec<(u32, IpAddr)> {
-    let one = |line: &str| {
-        let mut words = line.split_whitespace();
-        let index = words.next()?.parse().ok()?;
-        let group = u128::from_str_radix(words.nth(1)?, 16).ok()?;
-        Some((index, IpAddr::V6(group.into())))
-    };
-    text.lines().filter_map(one).collect()
 }
 
 fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
@@ -311,18 +302,5 @@ mod tests {
         assert_eq!(counters_of(dev, "lo"), Some([10, 2, 30, 4]));
         assert_eq!(counters_of(dev, "eth0"), Some([7, 0, 9, 0]));
         assert_eq!(counters_of(dev, "eth"), None);
-        let igmp = "Idx\tDevice : Count\n1\tlo        :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n2\teth0 : 2 V2\n\t\t\t\t010101EF     1 0:0 0\n";
-        assert_eq!(
-            memberships_v4(igmp),
-            vec![
-                (1, "224.0.0.1".parse().expect("ip")),
-                (2, "239.1.1.1".parse().expect("ip"))
-            ]
-        );
-        let igmp6 = "4 eth1 ff3e0000000000000000000080000001     1 00000004 0\n";
-        assert_eq!(
-            memberships_v6(igmp6),
-            vec![(4, "ff3e::8000:1".parse().expect("ip"))]
-        );
     }
 }

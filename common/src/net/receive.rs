@@ -124,9 +124,23 @@ impl MulticastReceiver {
     /// # Errors
     /// When the group can't be joined again, such as the NIC having gone.
     pub fn rejoin(&self) -> Result<(), ReceiveError> {
+        self.leave();
+        self.join()
+    }
+
+    /// Leaves the group; the socket stays, and nothing comes to it until [`Self::join`].
+    pub fn leave(&self) {
         let (group, index) = (self.group, self.interface_index);
-        // Without a membership there is nothing to leave; joining is what counts.
+        // Without a membership there is nothing to leave.
         let _ = sys::leave(self.socket.as_fd(), index, group.group(), group.source());
+    }
+
+    /// Joins the group that was left.
+    ///
+    /// # Errors
+    /// When it can't be joined, such as the NIC having gone.
+    pub fn join(&self) -> Result<(), ReceiveError> {
+        let (group, index) = (self.group, self.interface_index);
         sys::join(self.socket.as_fd(), index, group.group(), group.source())
             .map_err(|source| ReceiveError::Join { group, source })
     }

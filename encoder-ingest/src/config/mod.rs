@@ -23,7 +23,7 @@ pub use typed::Arguments;
 
 use crate::channels::load::{LoadError, Loaded, RegistryOptions};
 use crate::nics::InterfaceSelector;
-use crate::plane::PlaneOptions;
+use crate::plane::{PlaneOptions, ProbeInterfaces};
 
 /// Threads of the data plane where no number is given: at most so many.
 const WORKERS_DEFAULT_MAX: usize = 4;
@@ -176,10 +176,6 @@ pub fn registry_options(config: &Config) -> RegistryOptions {
 }
 
 fn plane(typed: &Arguments, mistakes: &mut ConfigMistakes) -> PlaneOptions {
-    if typed.probe_interfaces != "none" {
-        let problem = "silent groups are not looked for on other NICs yet: use none";
-        mistakes.of_flag("probe-interfaces", &typed.probe_interfaces, problem);
-    }
     let milliseconds = |number: u32| Duration::from_millis(number.into());
     let receive_buffer = typed.receive_buffer_kb.as_deref();
     PlaneOptions {
@@ -196,6 +192,7 @@ fn plane(typed: &Arguments, mistakes: &mut ConfigMistakes) -> PlaneOptions {
         // SO_RCVBUF is an int that the kernel doubles.
         receive_buffer_bytes: receive_buffer
             .map(|text| size(mistakes.number("receive-buffer-kb", text, 64..=1_048_576)) << 10),
+        probe: probe(typed.probe_interfaces.as_deref(), mistakes),
         silence: milliseconds(mistakes.number("silence-ms", &typed.silence_ms, 100..=60_000)),
         viewer_idle: Duration::from_secs(
             mistakes
@@ -215,6 +212,22 @@ fn interfaces(text: Option<&str>, mistakes: &mut ConfigMistakes) -> Vec<Interfac
             Vec::new()
         }
         Some(text) => mistakes.list("interface", text),
+    }
+}
+
+fn probe(text: Option<&str>, mistakes: &mut ConfigMistakes) -> ProbeInterfaces {
+    match text.map(str::trim) {
+        None | Some("") => ProbeInterfaces::Devices,
+        Some("none") => ProbeInterfaces::Off,
+        Some(text) => {
+            let selectors: Vec<InterfaceSelector> = mistakes.list("probe-interfaces", text);
+            let is_none = |one: &InterfaceSelector| one.to_string() == "none";
+            if selectors.iter().any(is_none) {
+                let problem = "none stands alone: it turns the search off";
+                mistakes.of_flag("probe-interfaces", text, problem);
+            }
+            ProbeInterfaces::Named(selectors)
+        }
     }
 }
 

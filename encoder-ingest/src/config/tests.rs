@@ -60,13 +60,25 @@ fn every_mistake_is_told_at_once() {
 }
 
 #[test]
-fn the_search_on_other_nics_is_refused_until_it_is_there() {
-    assert!(configure("--interface lo --probe-interfaces none").is_ok());
-    let text = mistakes("--interface lo --probe-interfaces eth1");
-    assert!(
-        text.contains("--probe-interfaces (ENCODER_INGEST_PROBE_INTERFACES) \"eth1\""),
-        "{text}"
+fn the_search_on_other_nics_is_named_or_off() {
+    let probe = |words: &str| {
+        let words = format!("--interface lo {words}");
+        configure(&words).expect("config").plane.probe
+    };
+    assert_eq!(probe(""), ProbeInterfaces::Devices);
+    assert_eq!(probe("--probe-interfaces none"), ProbeInterfaces::Off);
+    let named = ["eth1", "10.1.0.0/16"].map(|nic| nic.parse().expect("selector"));
+    assert_eq!(
+        probe("--probe-interfaces eth1,10.1.0.0/16"),
+        ProbeInterfaces::Named(named.into())
     );
+    for wrong in ["eth1,none", "a/b"] {
+        let text = mistakes(&format!("--interface lo --probe-interfaces {wrong}"));
+        assert!(
+            text.contains("--probe-interfaces (ENCODER_INGEST_PROBE_INTERFACES)"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

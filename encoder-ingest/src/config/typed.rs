@@ -108,15 +108,14 @@ pub struct Arguments {
     )]
     pub silence_ms: String,
 
-    /// NICs on which a silent group is looked for. That search is not there yet: `none` is the only
-    /// value
+    /// NICs on which a silent group is looked for, half a second at a time; none: nowhere [default:
+    /// NICs with a device behind them]
     #[arg(
         long,
-        value_name = "none",
-        env = "ENCODER_INGEST_PROBE_INTERFACES",
-        default_value = "none"
+        value_name = "NIC|CIDR[,..]|none",
+        env = "ENCODER_INGEST_PROBE_INTERFACES"
     )]
-    pub probe_interfaces: String,
+    pub probe_interfaces: Option<String>,
 
     /// Seconds without data after which a viewer is closed, 1 to 86400
     #[arg(

@@ -18,6 +18,7 @@ use tokio::sync::mpsc::Sender;
 use super::kept::{HISTORY_BYTES_FIRST, Kept};
 use super::links::{Links, news};
 use super::options::{Notice, PlaneOptions};
+use super::search::{Search, Surroundings};
 use super::shared::{Shared, Wish};
 use crate::door::Reply;
 use crate::live::ViewerEnd;
@@ -42,6 +43,7 @@ pub(super) struct Keeper {
     clock: Instant,
     links: Links,
     kept: BTreeMap<ChannelKey, Kept>,
+    search: Search,
     judged_ms: u64,
     rated_ms: u64,
 }
@@ -69,6 +71,7 @@ impl Keeper {
             clock,
             links,
             kept,
+            search: Search::default(),
             judged_ms: 0,
             rated_ms: 0,
         }
@@ -111,8 +114,11 @@ impl Keeper {
                 .fd()
                 .map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)),
         );
+        let watched = fds.len() > 1;
+        let probe = self.search.fd();
+        fds.extend(probe.map(|probe| PollFd::from_borrowed_fd(probe, PollFlags::IN)));
         let _ = poll(&mut fds, Some(&timeout));
-        fds.get(1).is_some_and(|watch| !watch.revents().is_empty())
+        watched && !fds[1].revents().is_empty()
     }
 
     fn wishes(&mut self) -> bool {
@@ -124,6 +130,7 @@ impl Keeper {
                 Wish::Forget { key } => {
                     self.kept.remove(&key);
                 }
+                Wish::Look { key, answer } => self.search.ask(key, answer),
                 Wish::Stop => return true,
             }
         }
@@ -164,6 +171,12 @@ impl Keeper {
         let judge = now_ms >= self.judged_ms + JUDGE_MS;
         let rate = now_ms >= self.rated_ms + RATE_MS;
         let mut events = Vec::new();
+        let around = Surroundings {
+            links: self.links.links(),
+            options: &self.options,
+            now_ms,
+        };
+        self.search.turn(&mut self.kept, around);
         for (key, kept) in &mut self.kept {
             let change =
                 kept.keep_membership(self.links.links(), &self.options, now_ms, &mut events);
@@ -171,7 +184,7 @@ impl Keeper {
                 self.shared.command(kept.worker, change.command(*key));
             }
             if judge {
-                kept.judge(self.links.links(), &self.options, now_ms, &mut events);
+                kept.judge(around, self.search.filter(), &mut events);
             }
             if rate {
                 kept.rate(now_ms.saturating_sub(self.rated_ms));
@@ -179,6 +192,7 @@ impl Keeper {
         }
         if judge {
             self.judged_ms = now_ms;
+            self.search.tell();
         }
         if rate {
             self.rated_ms = now_ms;

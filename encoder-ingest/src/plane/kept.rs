@@ -7,13 +7,20 @@ use common::api::channel::{ChannelStatus, Reason, State};
 use common::api::event::{EventDraft, EventKind};
 use common::net::interfaces::Link;
 
+use super::drops::Filtered;
+use super::filter::Filter;
 use super::membership::{Change, Membership, selectors, target};
-use super::options::PlaneOptions;
+use super::options::{Looked, PlaneOptions, ProbeOutcome};
+use super::probe::Ours;
+use super::search::Surroundings;
+use super::silence::{Finding, Silence};
 use crate::door::Command;
 use crate::live::LiveChannel;
 use crate::nics::InterfaceSelector;
 use crate::relay::channel::ChannelKey;
-use crate::signal::reason::{Facts, LinkFacts, Recent, Verdict, verdict};
+use crate::signal::reason::{
+    ElsewhereFacts, Facts, FilterFacts, LinkFacts, Recent, Verdict, verdict,
+};
 
 /// A channel under the keeper's eyes.
 #[derive(Debug)]
@@ -27,6 +34,8 @@ pub(super) struct Kept {
     source_restarts: u64,
     ts_bytes: u64,
     verdict: Option<Verdict>,
+    silence: Option<Silence>,
+    finding: Finding,
 }
 
 /// What a channel may keep before its rate is known.
@@ -64,6 +73,58 @@ impl Kept {
             source_restarts: 0,
             ts_bytes: 0,
             verdict: None,
+            silence: None,
+            finding: Finding::default(),
+        }
+    }
+
+    /// Nothing comes, on a NIC that is up.
+    pub(super) fn silence(&self) -> Option<&Silence> {
+        self.silence.as_ref()
+    }
+
+    /// It has been judged at least once: what is said of it holds.
+    pub(super) fn is_judged(&self) -> bool {
+        self.verdict.is_some()
+    }
+
+    pub(super) fn finding(&self) -> &Finding {
+        &self.finding
+    }
+
+    pub(super) fn ours(&self) -> Option<Ours> {
+        let (group, interface_index) = self.membership.joined()?;
+        Some(Ours {
+            group: group.group(),
+            interface_index,
+        })
+    }
+
+    /// Leaves the silent group for a moment; false when it was not joined.
+    pub(super) fn leave_for_test(&mut self) -> bool {
+        self.membership.leave()
+    }
+
+    pub(super) fn back_from_test(&mut self) {
+        self.membership.back();
+    }
+
+    /// What a look has shown; `probing`: other NICs were a part of it.
+    pub(super) fn found(&mut self, looked: &Looked, probing: bool, now_ms: u64) {
+        if probing {
+            self.finding.looked_ms = Some(now_ms);
+            self.finding.elsewhere =
+                looked
+                    .probes
+                    .iter()
+                    .find_map(|probed| match &probed.outcome {
+                        ProbeOutcome::Came(elsewhere) => Some(elsewhere.clone()),
+                        ProbeOutcome::Nothing | ProbeOutcome::Failed(_) => None,
+                    });
+        }
+        if looked.filtered.is_some() {
+            self.finding.tested_ms = Some(now_ms);
+            self.finding.filtered = looked.filtered;
         }
     }
 
@@ -120,11 +181,15 @@ impl Kept {
     /// Judges the channel and says so when that changes.
     pub(super) fn judge(
         &mut self,
-        links: &[Link],
-        options: &PlaneOptions,
-        now_ms: u64,
+        around: Surroundings<'_>,
+        filter: &Filter,
         events: &mut Vec<EventDraft>,
     ) {
+        let Surroundings {
+            links,
+            options,
+            now_ms,
+        } = around;
         self.count(now_ms, events);
         let definition = self.live.definition.load();
         let (input, link) = target(&definition, &options.interfaces, links);
@@ -133,6 +198,21 @@ impl Kept {
             names(selectors(input, &options.interfaces)),
             link_names(links),
         );
+        let last_ts_ms = Some(self.live.counters.last_data_ms.load(Relaxed));
+        let last_ts_ms = last_ts_ms.filter(|last| *last > 0);
+        let silence_ms = u64::try_from(options.silence.as_millis()).unwrap_or(u64::MAX);
+        let up = link.filter(|link| link.up && link.carrier);
+        let quiet = self
+            .last_datagram_ms
+            .is_none_or(|last| now_ms.saturating_sub(last) >= silence_ms);
+        let silence = up.filter(|_| quiet).map(|link| Silence {
+            group: input.url.group,
+            interface: link.name.clone(),
+            interface_index: link.index,
+            since_ms: now_ms,
+            never: last_ts_ms.is_none(),
+        });
+        self.note_silence(silence);
         let link = match link {
             None => LinkFacts::Missing {
                 wanted: &wanted,
@@ -145,13 +225,18 @@ impl Kept {
             Some(link) => LinkFacts::Up { name: &link.name },
         };
         let counters = &self.live.counters;
-        let last_ts_ms = Some(counters.last_data_ms.load(Relaxed)).filter(|last| *last > 0);
+        let elsewhere = self.finding.elsewhere.as_ref();
         let verdict = verdict(&Facts {
             link,
             group: &input.url.group.to_string(),
             join_error: self.membership.error(),
             now_ms,
-            silence_ms: u64::try_from(options.silence.as_millis()).unwrap_or(u64::MAX),
+            silence_ms,
+            elsewhere: elsewhere.map(|elsewhere| ElsewhereFacts {
+                interface: &elsewhere.interface,
+                source: elsewhere.source.as_deref(),
+            }),
+            filter: self.filtered(filter),
             last_ts_ms,
             last_datagram_ms: self.last_datagram_ms,
             granted_buffer_bytes: counters.receive_buffer_bytes.load(Relaxed),
@@ -161,6 +246,32 @@ impl Kept {
         if self.verdict.as_ref() != Some(&verdict) {
             self.announce(verdict, events);
         }
+    }
+
+    /// A silence that goes on keeps its beginning and what was found out about it.
+    fn note_silence(&mut self, fresh: Option<Silence>) {
+        let known = self.silence.take();
+        let before = known.filter(|known| fresh.as_ref().is_some_and(|new| new.same_place(known)));
+        if before.is_none() {
+            self.finding = Finding::default();
+        }
+        self.silence = fresh.map(|fresh| Silence {
+            since_ms: before.map_or(fresh.since_ms, |before| before.since_ms),
+            ..fresh
+        });
+    }
+
+    /// The reverse path filter is why nothing comes, as far as can be told.
+    fn filtered(&self, filter: &Filter) -> Option<FilterFacts> {
+        let silence = self.silence.as_ref()?;
+        let onset_ms = filter.rising_since_ms()?;
+        let tested = self.finding.tested_ms.is_some_and(|at| at >= onset_ms);
+        let found = matches!(
+            self.finding.filtered,
+            Some(Filtered::Shown | Filtered::Perhaps)
+        );
+        let value = filter.value(silence);
+        (found && tested && value > 0).then_some(FilterFacts { value })
     }
 
     fn count(&mut self, now_ms: u64, events: &mut Vec<EventDraft>) {

@@ -27,6 +27,8 @@ pub(super) struct Membership {
 struct Joined {
     receiver: MulticastReceiver,
     rejoin: Backoff,
+    /// It has been left for a moment.
+    left: bool,
 }
 
 /// When a silent channel is joined anew.
@@ -57,6 +59,35 @@ impl Membership {
     /// Why the group could not be joined.
     pub(super) fn error(&self) -> Option<&str> {
         self.error.as_deref()
+    }
+
+    /// The group that we are in, and the index of the NIC.
+    pub(super) fn joined(&self) -> Option<(MulticastGroup, u32)> {
+        let receiver = &self.joined.as_ref()?.receiver;
+        Some((receiver.group(), receiver.interface_index()))
+    }
+
+    /// Leaves the group until [`Self::back`]; false when we are in none.
+    pub(super) fn leave(&mut self) -> bool {
+        let Some(joined) = &mut self.joined else {
+            return false;
+        };
+        joined.receiver.leave();
+        joined.left = true;
+        true
+    }
+
+    /// Joins the group again that was left.
+    pub(super) fn back(&mut self) {
+        let Some(joined) = self.joined.as_mut().filter(|joined| joined.left) else {
+            return;
+        };
+        joined.left = false;
+        if let Err(error) = joined.receiver.join() {
+            // The NIC has gone under it: made anew with the next look at the NICs.
+            self.error = Some(error.to_string());
+            self.joined = None;
+        }
     }
 
     pub(super) fn granted_bytes(&self) -> usize {
@@ -95,6 +126,7 @@ impl Membership {
                 self.joined = Some(Joined {
                     receiver: kept,
                     rejoin: Backoff::new(now_ms),
+                    left: false,
                 });
                 Some(Change::Receive {
                     receiver,
@@ -116,7 +148,7 @@ impl Membership {
         silence_ms: u64,
         now_ms: u64,
     ) -> Option<Change> {
-        let joined = self.joined.as_mut()?;
+        let joined = self.joined.as_mut().filter(|joined| !joined.left)?;
         let quiet_since = last_datagram_ms.unwrap_or(0);
         if quiet_since > joined.rejoin.since_ms {
             joined.rejoin = Backoff::new(quiet_since);

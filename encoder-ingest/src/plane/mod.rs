@@ -4,14 +4,20 @@
 //! - [`options`]: what crosses this door
 //! - [`shared`]: what control's threads share
 //! - [`membership`]: where a channel joins, and when anew
+//! - [`silence`], [`drops`], [`filter`], [`probe`], [`search`]: where a silent group is looked for
 //! - [`links`], [`kept`], [`keeper`]: the thread that watches NICs and judges channels
 
+mod drops;
+mod filter;
 mod keeper;
 mod kept;
 mod links;
 mod membership;
 mod options;
+mod probe;
+mod search;
 mod shared;
+mod silence;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use common::api::channel::{ChannelStatus, Reason, State};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::definition::{ChannelDefinition, ChannelId};
 use crate::door::Command;
@@ -37,7 +43,8 @@ use crate::worker::{Parts, Worker};
 use keeper::{Keeper, Queues};
 use kept::HISTORY_BYTES_FIRST;
 pub use options::{
-    NewViewer, Notice, PlaneOptions, Start, WatchRefusal, WatchRefused, WorkerStatus,
+    Elsewhere, Filtered, Looked, NewViewer, Notice, PlaneOptions, ProbeInterfaces, ProbeOutcome,
+    Probed, Start, WatchRefusal, WatchRefused, WorkerStatus,
 };
 use shared::{Entry, Shared, Wish, WorkerHandle, lock};
 
@@ -266,6 +273,16 @@ impl Plane {
             self.shared.command(worker, Command::Kick { viewer: id });
         }
         true
+    }
+
+    /// Looks for a channel's group at once, if nothing comes; none when there is no such channel.
+    /// The sender is dropped when too many looks are asked for.
+    #[must_use]
+    pub fn look(&self, id: &ChannelId) -> Option<oneshot::Receiver<Looked>> {
+        let key = lock(&self.shared.channels).get(id)?.key;
+        let (answer, receiver) = oneshot::channel();
+        self.shared.wish(Wish::Look { key, answer });
+        Some(receiver)
     }
 
     #[must_use]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use common::api::event::EventDraft;
 
+pub use super::drops::Filtered;
+pub use super::silence::Elsewhere;
 use crate::definition::ChannelId;
 use crate::live::{LiveChannel, LiveViewer, ViewerEnd};
 use crate::nics::InterfaceSelector;
@@ -22,9 +24,43 @@ pub struct PlaneOptions {
     pub history: Duration,
     pub history_bytes_max: usize,
     pub receive_buffer_bytes: Option<usize>,
+    pub probe: ProbeInterfaces,
     pub silence: Duration,
     pub viewer_idle: Duration,
     pub viewers_max: usize,
+}
+
+/// Where silent groups are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeInterfaces {
+    /// On NICs with a device behind them.
+    Devices,
+    Named(Vec<InterfaceSelector>),
+    Off,
+}
+
+/// What looking for a silent group has shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Looked {
+    /// The NICs that were listened to, in their order.
+    pub probes: Vec<Probed>,
+    /// The reverse path filter was suspected, and this was found.
+    pub filtered: Option<Filtered>,
+}
+
+/// A NIC that was listened to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    pub interface: String,
+    pub outcome: ProbeOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeOutcome {
+    Came(Elsewhere),
+    Nothing,
+    /// The group could not be joined there.
+    Failed(String),
 }
 
 /// A viewer whose request has been read and allowed. The worker writes `head` once there is data.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::options::{PlaneOptions, WorkerStatus};
+use super::search::Answer;
 use crate::definition::ChannelId;
 use crate::door::Command;
 use crate::live::{LiveChannel, LiveViewer, ViewerId};
@@ -26,6 +27,11 @@ pub(super) enum Wish {
     },
     Forget {
         key: ChannelKey,
+    },
+    /// Look at once for a channel's group, if nothing comes.
+    Look {
+        key: ChannelKey,
+        answer: Answer,
     },
     /// All workers have ended: close what they gave back and end.
     Stop,

@@ -16,6 +16,10 @@ pub struct Facts<'a> {
     pub join_error: Option<&'a str>,
     pub now_ms: u64,
     pub silence_ms: u64,
+    /// The group comes on another NIC.
+    pub elsewhere: Option<ElsewhereFacts<'a>>,
+    /// The host's reverse path filter seems to drop the group.
+    pub filter: Option<FilterFacts>,
     pub last_ts_ms: Option<u64>,
     pub last_datagram_ms: Option<u64>,
     pub granted_buffer_bytes: u64,
@@ -29,6 +33,20 @@ pub enum LinkFacts<'a> {
     Missing { wanted: &'a str, present: &'a str },
     Down { name: &'a str, carrier_only: bool },
     Up { name: &'a str },
+}
+
+/// Where the group comes instead.
+#[derive(Debug, Clone, Copy)]
+pub struct ElsewhereFacts<'a> {
+    pub interface: &'a str,
+    pub source: Option<&'a str>,
+}
+
+/// What the host's reverse path filter does.
+#[derive(Debug, Clone, Copy)]
+pub struct FilterFacts {
+    /// `rp_filter` of the NIC: 1 strict, 2 loose.
+    pub value: u8,
 }
 
 /// When each kind of error was last counted.
@@ -102,6 +120,12 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
         );
         return Verdict::new(State::Waiting, Reason::NotTs, facts, name, detail);
     }
+    if let Some(elsewhere) = &facts.elsewhere {
+        return on_other_interface(without_data, elsewhere, facts, name);
+    }
+    if let Some(filter) = &facts.filter {
+        return filtered(without_data, *filter, facts, name);
+    }
     if without_data == State::Stopped {
         let detail = format!(
             "{} on {name} has stopped: look at the source, and at the switch (an IGMP querier is needed)",
@@ -144,6 +168,39 @@ fn down(state: State, name: &str, carrier_only: bool) -> Verdict {
         params,
         detail,
     }
+}
+
+fn on_other_interface(
+    state: State,
+    elsewhere: &ElsewhereFacts<'_>,
+    facts: &Facts<'_>,
+    name: &str,
+) -> Verdict {
+    let ElsewhereFacts { interface, source } = elsewhere;
+    let from = source.map_or(String::new(), |source| format!(" (from {source})"));
+    let detail = format!(
+        "{} does not come on {name}, but on {interface}{from}: let the channel's input name `interface: {interface}`, or bring the group to {name}",
+        facts.group
+    );
+    let mut verdict = Verdict::new(state, Reason::OnOtherInterface, facts, name, detail);
+    let found = [("found_on", Some(*interface)), ("source", *source)];
+    let found = found
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    verdict.params.extend(found);
+    verdict
+}
+
+fn filtered(state: State, filter: FilterFacts, facts: &Facts<'_>, name: &str) -> Verdict {
+    let value = filter.value;
+    let detail = format!(
+        "probably this host itself drops {}: rp_filter is {value} on {name}, and its count of dropped packets rises; add a route to the source through {name}, or set net.ipv4.conf.{name}.rp_filter and net.ipv4.conf.all.rp_filter to 0",
+        facts.group
+    );
+    let mut verdict = Verdict::new(state, Reason::ReversePathFilter, facts, name, detail);
+    let params = &mut verdict.params;
+    params.insert("rp_filter".to_owned(), value.to_string());
+    verdict
 }
 
 /// Data flows: is anything wrong with it?
@@ -229,6 +286,8 @@ mod tests {
             join_error: None,
             now_ms: 10_000,
             silence_ms: 1000,
+            elsewhere: None,
+            filter: None,
             last_ts_ms: Some(9_900),
             last_datagram_ms: Some(9_900),
             granted_buffer_bytes: 425_984,
@@ -299,6 +358,38 @@ mod tests {
             }),
             (State::Stopped, Reason::Stopped)
         );
+    }
+
+    #[test]
+    fn a_silent_group_that_is_found_is_said_where() {
+        let none = Recent::default();
+        let never = Facts {
+            last_ts_ms: None,
+            last_datagram_ms: None,
+            filter: Some(FilterFacts { value: 1 }),
+            ..facts(&none)
+        };
+        assert_eq!(judged(&never), (State::Waiting, Reason::ReversePathFilter));
+        assert!(verdict(&never).detail.starts_with("probably"));
+        let found = Facts {
+            elsewhere: Some(ElsewhereFacts {
+                interface: "eth2",
+                source: Some("10.0.1.1"),
+            }),
+            ..never
+        };
+        assert_eq!(judged(&found), (State::Waiting, Reason::OnOtherInterface));
+        let params = verdict(&found).params;
+        let param = |name: &str| params.get(name).map(String::as_str);
+        assert_eq!(param("interface"), Some("eth1"));
+        assert_eq!(param("found_on"), Some("eth2"));
+        assert_eq!(param("source"), Some("10.0.1.1"));
+        let flowing = Facts {
+            last_ts_ms: Some(9_900),
+            last_datagram_ms: Some(9_900),
+            ..found
+        };
+        assert_eq!(judged(&flowing), (State::Receiving, Reason::Ok));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod multicast;
 mod nics;
 mod noise;
 mod port;
+mod probe;
 mod rtp;
 mod shutdown;
 mod silence;

@@ -8,6 +8,7 @@
 
 mod channels;
 mod describe;
+mod diagnose;
 mod events;
 mod interfaces;
 mod request;
@@ -49,6 +50,7 @@ fn described() -> OpenApiRouter<Arc<Control>> {
         .routes(routes!(channels::read, channels::replace, channels::remove))
         .routes(routes!(channels::apply))
         .routes(routes!(channels::reset_counters))
+        .routes(routes!(diagnose::diagnose))
         .routes(routes!(viewers::list))
         .routes(routes!(viewers::disconnect))
         .routes(routes!(interfaces::list))

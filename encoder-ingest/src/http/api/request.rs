@@ -123,9 +123,14 @@ pub(super) fn refused(error: &ChangeError) -> Problem {
         .reason(reason)
         .params(error.params());
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        return problem.retry_after(RETRY_AFTER_S);
+        return busy(problem);
     }
     problem
+}
+
+/// May be asked again.
+pub(super) fn busy(problem: Problem) -> Problem {
+    problem.retry_after(RETRY_AFTER_S)
 }
 
 /// Does what blocks (a change is written to disk) away from the threads that answer.

@@ -14,6 +14,7 @@ use common::api::channel::{ChannelStatus, Origin, Reason, State};
 use common::api::tr101290::Indicator;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::*;
@@ -25,13 +26,15 @@ use crate::events::Events;
 use crate::http::auth::Actor;
 use crate::limits::CHANNEL_BODY_BYTES_MAX;
 use crate::live::{LiveChannel, LiveViewer, ViewerCounters, ViewerId};
-use crate::plane::{PlaneOptions, WorkerStatus};
+use crate::plane::{Looked, PlaneOptions, ProbeInterfaces, ProbeOutcome, Probed, WorkerStatus};
 
 /// A data plane without packets.
 #[derive(Debug, Default)]
 struct FakePlane {
     channels: Mutex<BTreeMap<ChannelId, Arc<LiveChannel>>>,
     viewers: Mutex<Vec<Arc<LiveViewer>>>,
+    /// None: too many looks are asked for.
+    looked: Mutex<Option<Looked>>,
 }
 
 impl FakePlane {
@@ -100,6 +103,14 @@ impl DataPlane for FakePlane {
         let before = viewers.len();
         viewers.retain(|viewer| viewer.id != id);
         viewers.len() < before
+    }
+
+    fn look(&self, id: &ChannelId) -> Option<oneshot::Receiver<Looked>> {
+        self.channel(id)?;
+        let (answer, receiver) = oneshot::channel();
+        let looked = self.looked.lock().expect("lock").clone();
+        looked.map(|looked| answer.send(looked));
+        Some(receiver)
     }
 
     fn workers(&self) -> Vec<WorkerStatus> {
@@ -234,6 +245,7 @@ fn plane_options() -> PlaneOptions {
         history: Duration::from_secs(2),
         history_bytes_max: 256 << 20,
         receive_buffer_bytes: None,
+        probe: ProbeInterfaces::Off,
         silence: Duration::from_secs(1),
         viewer_idle: Duration::from_secs(60),
         viewers_max: 2000,
@@ -672,6 +684,40 @@ async fn events_are_replayed_and_go_on_with_comments_between() {
 }
 
 #[tokio::test]
+async fn a_diagnosis_tells_in_words_what_was_found() {
+    let api = Api::new();
+    let probed = |interface: &str, outcome| Probed {
+        interface: interface.to_owned(),
+        outcome,
+    };
+    let failed = ProbeOutcome::Failed("no such device".to_owned());
+    let probes = vec![
+        probed("eth1", ProbeOutcome::Nothing),
+        probed("eth2", failed),
+        probed("eth3", ProbeOutcome::Nothing),
+    ];
+    let looked = Looked {
+        probes,
+        filtered: None,
+    };
+    *api.plane.looked.lock().expect("lock") = Some(looked);
+    let answer = api.ask("POST /channels/declared/diagnose").await.json();
+    assert_eq!(
+        answer["verdict"],
+        "all is well: 0.00 Mbit/s come; nothing comes on eth1, eth3 either"
+    );
+    assert_eq!(answer["group"], "239.1.1.9:5000");
+    assert_eq!(answer["interface"]["name"], "lo");
+    assert_eq!(answer["probes"][1]["error"], "no such device");
+    let unknown = api.ask("POST /channels/nowhere/diagnose").await;
+    assert_eq!(unknown.problem(404)["reason"], "unknown_channel");
+    *api.plane.looked.lock().expect("lock") = None;
+    let busy = api.ask("POST /channels/declared/diagnose").await;
+    assert_eq!(busy.problem(503)["reason"], "max_diagnoses");
+    assert_eq!(busy.headers[header::RETRY_AFTER], "10");
+}
+
+#[tokio::test]
 async fn the_description_is_of_all_that_is_there_and_no_more() {
     let api = Api::new();
     let document = api.ask("GET /openapi.json").await.json();
@@ -700,6 +746,7 @@ async fn the_description_is_of_all_that_is_there_and_no_more() {
         "GET /channels/{id}/viewers",
         "DELETE /viewers/{id}",
         "POST /channels/{id}/counters:reset",
+        "POST /channels/{id}/diagnose",
         "GET /interfaces",
         "GET /events",
         "GET /events.json",
