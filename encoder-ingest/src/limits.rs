@@ -141,6 +141,13 @@ pub const FILTER_TEST: Duration = Duration::from_millis(300);
 /// The filter is not tested for one channel again within this time.
 pub const FILTER_TEST_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Errors of a channel are kept with their times for so long.
+pub const ERRORS_KEPT_FOR: Duration = Duration::from_secs(30);
+
+/// Errors that are kept of a channel, gathered by kind and tenth of a second. The oldest are
+/// forgotten first.
+pub const ERRORS_KEPT: usize = 1000;
+
 /// Diagnoses that wait for their probes. Further ones are refused with 503.
 pub const DIAGNOSES_MAX: usize = 16;
 

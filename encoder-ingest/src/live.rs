@@ -22,6 +22,32 @@ pub struct LiveChannel {
     /// Made anew by the monitor ten times a second, and complete but for the live counters.
     pub status: ArcSwap<ChannelStatus>,
     pub services: ArcSwap<Vec<Service>>,
+    /// What went wrong lately, oldest first; control's.
+    pub errors: ArcSwap<Vec<ErrorSeen>>,
+}
+
+/// Errors of one kind that were counted within a tenth of a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorSeen {
+    pub unix_ms: i64,
+    /// An indicator of TR 101 290, or what else is counted.
+    pub kind: &'static str,
+    pub count: u64,
+}
+
+impl LiveChannel {
+    /// A channel of which nothing has come yet.
+    #[must_use]
+    pub fn new(definition: Arc<ChannelDefinition>, status: ChannelStatus) -> Self {
+        Self {
+            id: definition.id.clone(),
+            definition: ArcSwap::new(definition),
+            counters: ChannelCounters::default(),
+            status: ArcSwap::from_pointee(status),
+            services: ArcSwap::default(),
+            errors: ArcSwap::default(),
+        }
+    }
 }
 
 /// Written by the channel's worker alone, but for the last group.

@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use arc_swap::ArcSwap;
 use common::api::channel::{ChannelStatus, Origin, Reason, SlowViewer};
 
 use super::*;
@@ -30,13 +29,7 @@ fn channel(id: &str) -> Arc<LiveChannel> {
         String::new(),
         String::new(),
     );
-    Arc::new(LiveChannel {
-        id,
-        definition: ArcSwap::from_pointee(definition),
-        counters: crate::live::ChannelCounters::default(),
-        status: ArcSwap::from_pointee(status),
-        services: ArcSwap::from_pointee(Vec::new()),
-    })
+    Arc::new(LiveChannel::new(Arc::new(definition), status))
 }
 
 fn render(channels: &[Arc<LiveChannel>], counters: &Counters) -> String {

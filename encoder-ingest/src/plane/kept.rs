@@ -3,24 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use common::api::channel::{ChannelStatus, Reason, State};
 use common::api::event::{EventDraft, EventKind};
 use common::net::interfaces::Link;
 
-use super::drops::Filtered;
 use super::filter::Filter;
-use super::membership::{Change, Membership, selectors, target};
-use super::options::{Looked, PlaneOptions, ProbeOutcome};
+use super::judge::{Case, Judge};
+use super::membership::{Change, Membership, target};
+use super::options::{Looked, PlaneOptions};
 use super::probe::Ours;
 use super::search::Surroundings;
 use super::silence::{Finding, Silence};
 use crate::door::Command;
 use crate::live::LiveChannel;
-use crate::nics::InterfaceSelector;
 use crate::relay::channel::ChannelKey;
-use crate::signal::reason::{
-    ElsewhereFacts, Facts, FilterFacts, LinkFacts, Recent, Verdict, verdict,
-};
 
 /// A channel under the keeper's eyes.
 #[derive(Debug)]
@@ -28,14 +23,8 @@ pub(super) struct Kept {
     pub(super) live: Arc<LiveChannel>,
     pub(super) worker: usize,
     membership: Membership,
-    recent: Recent,
-    datagrams: u64,
-    last_datagram_ms: Option<u64>,
-    source_restarts: u64,
+    judge: Judge,
     ts_bytes: u64,
-    verdict: Option<Verdict>,
-    silence: Option<Silence>,
-    finding: Finding,
 }
 
 /// What a channel may keep before its rate is known.
@@ -67,29 +56,23 @@ impl Kept {
             live,
             worker,
             membership: Membership::default(),
-            recent: Recent::default(),
-            datagrams: 0,
-            last_datagram_ms: None,
-            source_restarts: 0,
+            judge: Judge::default(),
             ts_bytes: 0,
-            verdict: None,
-            silence: None,
-            finding: Finding::default(),
         }
     }
 
     /// Nothing comes, on a NIC that is up.
     pub(super) fn silence(&self) -> Option<&Silence> {
-        self.silence.as_ref()
+        self.judge.silence()
     }
 
     /// It has been judged at least once: what is said of it holds.
     pub(super) fn is_judged(&self) -> bool {
-        self.verdict.is_some()
+        self.judge.is_judged()
     }
 
     pub(super) fn finding(&self) -> &Finding {
-        &self.finding
+        self.judge.finding()
     }
 
     pub(super) fn ours(&self) -> Option<Ours> {
@@ -111,21 +94,7 @@ impl Kept {
 
     /// What a look has shown; `probing`: other NICs were a part of it.
     pub(super) fn found(&mut self, looked: &Looked, probing: bool, now_ms: u64) {
-        if probing {
-            self.finding.looked_ms = Some(now_ms);
-            self.finding.elsewhere =
-                looked
-                    .probes
-                    .iter()
-                    .find_map(|probed| match &probed.outcome {
-                        ProbeOutcome::Came(elsewhere) => Some(elsewhere.clone()),
-                        ProbeOutcome::Nothing | ProbeOutcome::Failed(_) => None,
-                    });
-        }
-        if looked.filtered.is_some() {
-            self.finding.tested_ms = Some(now_ms);
-            self.finding.filtered = looked.filtered;
-        }
+        self.judge.found(looked, probing, now_ms);
     }
 
     /// Keeps the channel joined where it should be; answers what its worker must be told.
@@ -137,11 +106,7 @@ impl Kept {
         events: &mut Vec<EventDraft>,
     ) -> Option<Change> {
         let counters = &self.live.counters;
-        let datagrams = counters.received_datagrams.load(Relaxed);
-        if datagrams != self.datagrams {
-            self.datagrams = datagrams;
-            self.last_datagram_ms = Some(now_ms);
-        }
+        self.judge.look(&self.live, now_ms);
         let definition = self.live.definition.load();
         let (input, link) = target(&definition, &options.interfaces, links);
         let change = self
@@ -157,7 +122,7 @@ impl Kept {
         let silence_ms = u64::try_from(options.silence.as_millis()).unwrap_or(u64::MAX);
         let change = if up {
             self.membership
-                .rejoin(self.last_datagram_ms, silence_ms, now_ms)
+                .rejoin(self.judge.last_datagram_ms(), silence_ms, now_ms)
         } else {
             None
         };
@@ -185,165 +150,16 @@ impl Kept {
         filter: &Filter,
         events: &mut Vec<EventDraft>,
     ) {
-        let Surroundings {
-            links,
-            options,
-            now_ms,
-        } = around;
-        self.count(now_ms, events);
         let definition = self.live.definition.load();
-        let (input, link) = target(&definition, &options.interfaces, links);
+        let (input, link) = target(&definition, &around.options.interfaces, around.links);
         let Some(input) = input else { return };
-        let (wanted, present) = (
-            names(selectors(input, &options.interfaces)),
-            link_names(links),
-        );
-        let last_ts_ms = Some(self.live.counters.last_data_ms.load(Relaxed));
-        let last_ts_ms = last_ts_ms.filter(|last| *last > 0);
-        let silence_ms = u64::try_from(options.silence.as_millis()).unwrap_or(u64::MAX);
-        let up = link.filter(|link| link.up && link.carrier);
-        let quiet = self
-            .last_datagram_ms
-            .is_none_or(|last| now_ms.saturating_sub(last) >= silence_ms);
-        let silence = up.filter(|_| quiet).map(|link| Silence {
-            group: input.url.group,
-            interface: link.name.clone(),
-            interface_index: link.index,
-            since_ms: now_ms,
-            never: last_ts_ms.is_none(),
-        });
-        self.note_silence(silence);
-        let link = match link {
-            None => LinkFacts::Missing {
-                wanted: &wanted,
-                present: &present,
-            },
-            Some(link) if !link.up || !link.carrier => LinkFacts::Down {
-                name: &link.name,
-                carrier_only: link.up,
-            },
-            Some(link) => LinkFacts::Up { name: &link.name },
-        };
-        let counters = &self.live.counters;
-        let elsewhere = self.finding.elsewhere.as_ref();
-        let verdict = verdict(&Facts {
+        let case = Case {
+            definition: &definition,
+            input,
             link,
-            group: &input.url.group.to_string(),
             join_error: self.membership.error(),
-            now_ms,
-            silence_ms,
-            elsewhere: elsewhere.map(|elsewhere| ElsewhereFacts {
-                interface: &elsewhere.interface,
-                source: elsewhere.source.as_deref(),
-            }),
-            filter: self.filtered(filter),
-            last_ts_ms,
-            last_datagram_ms: self.last_datagram_ms,
-            granted_buffer_bytes: counters.receive_buffer_bytes.load(Relaxed),
-            scrambled_expected: definition.scrambled.is_some(),
-            recent: &self.recent,
-        });
-        if self.verdict.as_ref() != Some(&verdict) {
-            self.announce(verdict, events);
-        }
-    }
-
-    /// A silence that goes on keeps its beginning and what was found out about it.
-    fn note_silence(&mut self, fresh: Option<Silence>) {
-        let known = self.silence.take();
-        let before = known.filter(|known| fresh.as_ref().is_some_and(|new| new.same_place(known)));
-        if before.is_none() {
-            self.finding = Finding::default();
-        }
-        self.silence = fresh.map(|fresh| Silence {
-            since_ms: before.map_or(fresh.since_ms, |before| before.since_ms),
-            ..fresh
-        });
-    }
-
-    /// The reverse path filter is why nothing comes, as far as can be told.
-    fn filtered(&self, filter: &Filter) -> Option<FilterFacts> {
-        let silence = self.silence.as_ref()?;
-        let onset_ms = filter.rising_since_ms()?;
-        let tested = self.finding.tested_ms.is_some_and(|at| at >= onset_ms);
-        let found = matches!(
-            self.finding.filtered,
-            Some(Filtered::Shown | Filtered::Perhaps)
-        );
-        let value = filter.value(silence);
-        (found && tested && value > 0).then_some(FilterFacts { value })
-    }
-
-    fn count(&mut self, now_ms: u64, events: &mut Vec<EventDraft>) {
-        let counters = &self.live.counters;
-        let recent = &mut self.recent;
-        recent
-            .kernel
-            .tell(counters.lost_kernel.load(Relaxed), now_ms);
-        recent
-            .network
-            .tell(counters.lost_network.load(Relaxed), now_ms);
-        recent
-            .unattributed
-            .tell(counters.lost_unattributed.load(Relaxed), now_ms);
-        recent
-            .upstream
-            .tell(counters.lost_upstream.load(Relaxed), now_ms);
-        recent
-            .scrambled
-            .tell(counters.scrambled_packets.load(Relaxed), now_ms);
-        recent
-            .unaligned
-            .tell(counters.unaligned.load(Relaxed), now_ms);
-        let restarts = counters.source_restarts.load(Relaxed);
-        if restarts != self.source_restarts {
-            self.source_restarts = restarts;
-            let detail = "the source has started anew: another SSRC, or a jump of the RTP sequence beyond 3000";
-            events.push(
-                EventDraft::new(EventKind::SourceRestarted, detail)
-                    .channel(self.live.id.as_str())
-                    .reason("source_restarted")
-                    .param("count", restarts),
-            );
-        }
-    }
-
-    fn announce(&mut self, verdict: Verdict, events: &mut Vec<EventDraft>) {
-        let before = self
-            .verdict
-            .as_ref()
-            .map(|before| (before.state, before.reason));
-        let old = self.live.status.load();
-        let changed = before != Some((verdict.state, verdict.reason));
-        let status = ChannelStatus {
-            state: verdict.state,
-            reason: verdict.reason,
-            params: verdict.params.clone(),
-            detail: verdict.detail.clone(),
-            since: if changed {
-                jiff::Timestamp::now().to_string()
-            } else {
-                old.since.clone()
-            },
-            ..(**old).clone()
         };
-        self.live.status.store(Arc::new(status));
-        // The first judgement is no news: the channel has only just been added.
-        if changed && (before.is_some() || verdict.state == State::Receiving) {
-            let detail = match verdict.reason {
-                Reason::Ok => "receiving".to_owned(),
-                _ => verdict.detail.clone(),
-            };
-            let mut event =
-                EventDraft::new(EventKind::ChannelState, detail).channel(self.live.id.as_str());
-            event.reason = Some(verdict.reason.as_str().to_owned());
-            event.params.clone_from(&verdict.params);
-            event
-                .params
-                .insert("state".to_owned(), verdict.state.as_str().to_owned());
-            events.push(event);
-        }
-        self.verdict = Some(verdict);
+        self.judge.judge(&self.live, case, around, filter, events);
     }
 
     pub(super) fn rate(&mut self, elapsed_ms: u64) {
@@ -355,20 +171,4 @@ impl Kept {
             .bitrate_bps
             .store(fresh * 8 * 1000 / elapsed_ms.max(1), Relaxed);
     }
-}
-
-fn names(selectors: &[InterfaceSelector]) -> String {
-    selectors
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<String>>()
-        .join(", ")
-}
-
-fn link_names(links: &[Link]) -> String {
-    links
-        .iter()
-        .map(|link| link.name.as_str())
-        .collect::<Vec<&str>>()
-        .join(", ")
 }

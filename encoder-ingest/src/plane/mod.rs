@@ -5,10 +5,12 @@
 //! - [`shared`]: what control's threads share
 //! - [`membership`]: where a channel joins, and when anew
 //! - [`silence`], [`drops`], [`filter`], [`probe`], [`search`]: where a silent group is looked for
+//! - [`tally`], [`judge`]: what is counted and said of a channel
 //! - [`links`], [`kept`], [`keeper`]: the thread that watches NICs and judges channels
 
 mod drops;
 mod filter;
+mod judge;
 mod keeper;
 mod kept;
 mod links;
@@ -18,6 +20,7 @@ mod probe;
 mod search;
 mod shared;
 mod silence;
+mod tally;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -26,7 +29,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use common::api::channel::{ChannelStatus, Reason, State};
 use tokio::sync::{mpsc, oneshot};
 
@@ -35,7 +37,7 @@ use crate::door::Command;
 use crate::limits::{
     COMMAND_QUEUE_DEPTH, DELAY_BUCKETS_SECONDS, NOTICE_QUEUE_DEPTH, REPLY_QUEUE_DEPTH,
 };
-use crate::live::{ChannelCounters, LiveChannel, LiveViewer, ViewerCounters, ViewerId};
+use crate::live::{LiveChannel, LiveViewer, ViewerCounters, ViewerId};
 use crate::relay::block::{BlockBudget, BlockPool};
 use crate::relay::channel::{ChannelKey, ChannelPlan};
 use crate::worker::gauges::Waker;
@@ -356,17 +358,11 @@ fn live_channel(definition: Arc<ChannelDefinition>) -> LiveChannel {
         "the channel has only just been added".to_owned(),
         jiff::Timestamp::now().to_string(),
     );
-    let counters = ChannelCounters::default();
-    counters
+    let live = LiveChannel::new(definition, status);
+    live.counters
         .history_bytes_max
         .store(HISTORY_BYTES_FIRST, Relaxed);
-    LiveChannel {
-        id: definition.id.clone(),
-        definition: ArcSwap::new(definition),
-        counters,
-        status: ArcSwap::from_pointee(status),
-        services: ArcSwap::default(),
-    }
+    live
 }
 
 fn refuse_command(command: Command, reason: WatchRefusal) -> Result<ViewerId, WatchRefused> {

@@ -20,9 +20,13 @@ pub struct Facts<'a> {
     pub elsewhere: Option<ElsewhereFacts<'a>>,
     /// The host's reverse path filter seems to drop the group.
     pub filter: Option<FilterFacts>,
+    /// TS comes, and not a stray datagram of it: see [`Flow`].
+    pub flows: bool,
     pub last_ts_ms: Option<u64>,
     pub last_datagram_ms: Option<u64>,
     pub granted_buffer_bytes: u64,
+    /// RTP: a loss in the kernel is known exactly.
+    pub numbered: bool,
     pub scrambled_expected: bool,
     pub recent: &'a Recent,
 }
@@ -67,6 +71,14 @@ pub struct Count {
     moved_ms: Option<u64>,
 }
 
+/// Whether TS flows: with hysteresis, so that a stray datagram is no return.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Flow {
+    since_ms: Option<u64>,
+    /// It has stopped before: a return must be steady.
+    stopped: bool,
+}
+
 /// What is to be said of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -75,6 +87,9 @@ pub struct Verdict {
     pub params: BTreeMap<String, String>,
     pub detail: String,
 }
+
+/// TS that comes again for less is not said to flow yet.
+const STEADY_MS: u64 = 200;
 
 /// Errors make a channel `degraded` for so long.
 const RECENT_MS: u64 = 2000;
@@ -94,6 +109,19 @@ impl Count {
     }
 }
 
+impl Flow {
+    /// Tells when TS last came; answers whether it flows.
+    pub fn tell(&mut self, last_ts_ms: Option<u64>, silence_ms: u64, now_ms: u64) -> bool {
+        let fresh = last_ts_ms.filter(|last| now_ms.saturating_sub(*last) < silence_ms);
+        let Some(last_ms) = fresh else {
+            self.stopped |= self.since_ms.take().is_some();
+            return false;
+        };
+        let run_ms = last_ms.saturating_sub(*self.since_ms.get_or_insert(last_ms));
+        !self.stopped || run_ms >= STEADY_MS
+    }
+}
+
 /// Judges a channel.
 #[must_use]
 pub fn verdict(facts: &Facts<'_>) -> Verdict {
@@ -110,10 +138,10 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
         LinkFacts::Down { name, carrier_only } => return down(without_data, name, carrier_only),
         LinkFacts::Up { name } => name,
     };
-    if within(facts.last_ts_ms) {
+    if facts.flows {
         return receiving(facts, name);
     }
-    if within(facts.last_datagram_ms) {
+    if within(facts.last_datagram_ms) && !within(facts.last_ts_ms) {
         let detail = format!(
             "datagrams come for {} on {name}, but they hold no TS packets: look at what the source sends",
             facts.group
@@ -140,7 +168,11 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
             facts.group
         ),
     };
-    Verdict::new(State::Waiting, Reason::NeverReceived, facts, name, detail)
+    let verdict = Verdict::new(State::Waiting, Reason::NeverReceived, facts, name, detail);
+    match facts.join_error {
+        Some(error) => verdict.param("error", error),
+        None => verdict,
+    }
 }
 
 fn missing(state: State, wanted: &str, present: &str) -> Verdict {
@@ -161,11 +193,14 @@ fn down(state: State, name: &str, carrier_only: bool) -> Verdict {
     } else {
         format!("{name} is down: bring it up with `ip link set {name} up`")
     };
-    let params = [("interface".to_owned(), name.to_owned())].into();
+    let cause = if carrier_only { "carrier" } else { "down" };
+    let params = [("interface", name), ("cause", cause)];
     Verdict {
         state,
         reason: Reason::InterfaceDown,
-        params,
+        params: params
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         detail,
     }
 }
@@ -182,13 +217,12 @@ fn on_other_interface(
         "{} does not come on {name}, but on {interface}{from}: let the channel's input name `interface: {interface}`, or bring the group to {name}",
         facts.group
     );
-    let mut verdict = Verdict::new(state, Reason::OnOtherInterface, facts, name, detail);
-    let found = [("found_on", Some(*interface)), ("source", *source)];
-    let found = found
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
-    verdict.params.extend(found);
-    verdict
+    let verdict = Verdict::new(state, Reason::OnOtherInterface, facts, name, detail);
+    let verdict = verdict.param("found_on", interface);
+    match source {
+        Some(source) => verdict.param("source", source),
+        None => verdict,
+    }
 }
 
 fn filtered(state: State, filter: FilterFacts, facts: &Facts<'_>, name: &str) -> Verdict {
@@ -197,10 +231,8 @@ fn filtered(state: State, filter: FilterFacts, facts: &Facts<'_>, name: &str) ->
         "probably this host itself drops {}: rp_filter is {value} on {name}, and its count of dropped packets rises; add a route to the source through {name}, or set net.ipv4.conf.{name}.rp_filter and net.ipv4.conf.all.rp_filter to 0",
         facts.group
     );
-    let mut verdict = Verdict::new(state, Reason::ReversePathFilter, facts, name, detail);
-    let params = &mut verdict.params;
-    params.insert("rp_filter".to_owned(), value.to_string());
-    verdict
+    let verdict = Verdict::new(state, Reason::ReversePathFilter, facts, name, detail);
+    verdict.param("rp_filter", value)
 }
 
 /// Data flows: is anything wrong with it?
@@ -209,13 +241,7 @@ fn receiving(facts: &Facts<'_>, name: &str) -> Verdict {
     let is_recent = |count: Count| count.is_recent(facts.now_ms);
     let degraded = |reason, detail| Verdict::new(State::Degraded, reason, facts, name, detail);
     if is_recent(recent.kernel) {
-        let granted = facts.granted_buffer_bytes / 1024;
-        return degraded(
-            Reason::KernelDrops,
-            format!(
-                "at least some datagrams were dropped at our socket, whose buffer of {granted} KiB was full: raise net.core.rmem_max on the host, or give the process more CPU"
-            ),
-        );
+        return kernel_drops(facts, name);
     }
     if is_recent(recent.network) {
         return degraded(
@@ -243,13 +269,27 @@ fn receiving(facts: &Facts<'_>, name: &str) -> Verdict {
     if is_recent(recent.scrambled) && !facts.scrambled_expected {
         return degraded(Reason::Scrambled, "packets are scrambled: players need the key; `scrambled: expected` says that this is meant".to_owned());
     }
-    let detail = if is_recent(recent.unaligned) {
-        "datagrams do not hold whole TS packets, which costs CPU: let the source send pkt_size=1316"
-            .to_owned()
+    let well = |detail| Verdict::new(State::Receiving, Reason::Ok, facts, name, detail);
+    if is_recent(recent.unaligned) {
+        let detail = "datagrams do not hold whole TS packets, which costs CPU: let the source send pkt_size=1316";
+        return well(detail.to_owned()).param("hint", "unaligned");
+    }
+    well(String::new())
+}
+
+fn kernel_drops(facts: &Facts<'_>, name: &str) -> Verdict {
+    let granted = facts.granted_buffer_bytes / 1024;
+    // Under GRO the kernel counts buffers of several datagrams.
+    let many = if facts.numbered {
+        ""
     } else {
-        String::new()
+        ", at least as many as are counted,"
     };
-    Verdict::new(State::Receiving, Reason::Ok, facts, name, detail)
+    let detail = format!(
+        "datagrams{many} were dropped at our socket, whose buffer of {granted} KiB was full: raise net.core.rmem_max on the host, or give the process more CPU"
+    );
+    let verdict = Verdict::new(State::Degraded, Reason::KernelDrops, facts, name, detail);
+    verdict.param("granted_kib", granted)
 }
 
 impl Verdict {
@@ -273,6 +313,11 @@ impl Verdict {
             detail,
         }
     }
+
+    fn param(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.params.insert(name.to_owned(), format!("{value}"));
+        self
+    }
 }
 
 #[cfg(test)]
@@ -288,6 +333,8 @@ mod tests {
             silence_ms: 1000,
             elsewhere: None,
             filter: None,
+            flows: true,
+            numbered: false,
             last_ts_ms: Some(9_900),
             last_datagram_ms: Some(9_900),
             granted_buffer_bytes: 425_984,
@@ -310,6 +357,7 @@ mod tests {
     fn without_data_the_first_reason_that_holds_is_said() {
         let none = Recent::default();
         let never = Facts {
+            flows: false,
             last_ts_ms: None,
             last_datagram_ms: None,
             ..facts(&none)
@@ -354,6 +402,7 @@ mod tests {
         assert_eq!(
             judged(&Facts {
                 now_ms: 10_900,
+                flows: false,
                 ..facts(&none)
             }),
             (State::Stopped, Reason::Stopped)
@@ -361,9 +410,46 @@ mod tests {
     }
 
     #[test]
+    fn a_stray_datagram_is_no_return() {
+        let mut flow = Flow::default();
+        let tell = |flow: &mut Flow, last, now| flow.tell(last, 1000, now);
+        assert!(!tell(&mut flow, None, 100));
+        assert!(tell(&mut flow, Some(300), 400), "the first is no return");
+        assert!(!tell(&mut flow, Some(300), 1300));
+        for now in (1500..2600).step_by(100) {
+            assert!(!tell(&mut flow, Some(1450), now), "one datagram, at {now}");
+        }
+        assert!(!tell(&mut flow, Some(3000), 3000));
+        assert!(!tell(&mut flow, Some(3150), 3150));
+        assert!(tell(&mut flow, Some(3250), 3250));
+        assert!(tell(&mut flow, Some(3250), 4249), "less than a silence");
+        assert!(!tell(&mut flow, Some(3250), 4250));
+        assert!(!tell(&mut flow, Some(4300), 4300), "again from the start");
+    }
+
+    #[test]
+    fn what_the_sentence_says_is_in_the_params() {
+        let mut recent = Recent::default();
+        recent.kernel.tell(1, 9_900);
+        let told = verdict(&facts(&recent));
+        assert_eq!(told.params["granted_kib"], "416");
+        assert!(told.detail.contains("at least"), "{}", told.detail);
+        let rtp = Facts {
+            numbered: true,
+            ..facts(&recent)
+        };
+        assert!(!verdict(&rtp).detail.contains("at least"));
+        let mut recent = Recent::default();
+        recent.unaligned.tell(1, 9_900);
+        let told = verdict(&facts(&recent));
+        assert_eq!(told.params["hint"], "unaligned");
+    }
+
+    #[test]
     fn a_silent_group_that_is_found_is_said_where() {
         let none = Recent::default();
         let never = Facts {
+            flows: false,
             last_ts_ms: None,
             last_datagram_ms: None,
             filter: Some(FilterFacts { value: 1 }),
@@ -385,6 +471,7 @@ mod tests {
         assert_eq!(param("found_on"), Some("eth2"));
         assert_eq!(param("source"), Some("10.0.1.1"));
         let flowing = Facts {
+            flows: true,
             last_ts_ms: Some(9_900),
             last_datagram_ms: Some(9_900),
             ..found

@@ -9,7 +9,7 @@ use e2e::wait::{seconds, wait_until};
 
 /// Paths and methods of the contract, 2.4, but for what later issues bring: nodes, failover,
 /// captures.
-const PROMISED: [(&str, &[&str]); 13] = [
+const PROMISED: [(&str, &[&str]); 14] = [
     ("/api/v1/channels", &["get", "post"]),
     ("/api/v1/channels/{id}", &["get", "put", "delete"]),
     ("/api/v1/channels:apply", &["post"]),
@@ -17,6 +17,7 @@ const PROMISED: [(&str, &[&str]); 13] = [
     ("/api/v1/viewers/{id}", &["delete"]),
     ("/api/v1/channels/{id}/counters:reset", &["post"]),
     ("/api/v1/channels/{id}/diagnose", &["post"]),
+    ("/api/v1/channels/{id}/errors", &["get"]),
     ("/api/v1/interfaces", &["get"]),
     ("/api/v1/events", &["get"]),
     ("/api/v1/events.json", &["get"]),

@@ -9,6 +9,7 @@
 mod channels;
 mod describe;
 mod diagnose;
+mod errors;
 mod events;
 mod interfaces;
 mod request;
@@ -51,6 +52,7 @@ fn described() -> OpenApiRouter<Arc<Control>> {
         .routes(routes!(channels::apply))
         .routes(routes!(channels::reset_counters))
         .routes(routes!(diagnose::diagnose))
+        .routes(routes!(errors::list))
         .routes(routes!(viewers::list))
         .routes(routes!(viewers::disconnect))
         .routes(routes!(interfaces::list))

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, Response, header};
 use common::api::channel::{ChannelStatus, Origin, Reason, State};
@@ -25,7 +24,7 @@ use crate::definition::{ChannelDefinition, ChannelId};
 use crate::events::Events;
 use crate::http::auth::Actor;
 use crate::limits::CHANNEL_BODY_BYTES_MAX;
-use crate::live::{LiveChannel, LiveViewer, ViewerCounters, ViewerId};
+use crate::live::{ErrorSeen, LiveChannel, LiveViewer, ViewerCounters, ViewerId};
 use crate::plane::{Looked, PlaneOptions, ProbeInterfaces, ProbeOutcome, Probed, WorkerStatus};
 
 /// A data plane without packets.
@@ -64,13 +63,7 @@ impl Runner for FakePlane {
             live.definition.store(definition);
             return;
         }
-        let live = LiveChannel {
-            id: definition.id.clone(),
-            status: ArcSwap::from_pointee(status()),
-            services: ArcSwap::default(),
-            counters: Default::default(),
-            definition: ArcSwap::new(definition),
-        };
+        let live = LiveChannel::new(definition, status());
         running.insert(live.id.clone(), Arc::new(live));
     }
 
@@ -684,6 +677,36 @@ async fn events_are_replayed_and_go_on_with_comments_between() {
 }
 
 #[tokio::test]
+async fn errors_are_told_with_their_times_while_they_are_fresh() {
+    let api = Api::new();
+    let id = ChannelId::made("declared".to_owned());
+    let live = api.plane.channel(&id).expect("the channel runs");
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let error = |age_ms, kind, count| ErrorSeen {
+        unix_ms: now_ms - age_ms,
+        kind,
+        count,
+    };
+    let seen = vec![
+        error(31_000, "crc_error", 1),
+        error(5000, "lost_network", 7),
+    ];
+    live.errors.store(Arc::new(seen));
+    let answer = api.ask("GET /channels/declared/errors").await.json();
+    let errors = answer["errors"].as_array().expect("errors");
+    assert_eq!(errors.len(), 1, "{answer}");
+    assert_eq!(errors[0]["kind"], "lost_network");
+    assert_eq!(errors[0]["count"], 7);
+    let time: jiff::Timestamp = errors[0]["time"]
+        .as_str()
+        .and_then(|time| time.parse().ok())
+        .expect("a time");
+    assert_eq!(time.as_millisecond() / 1000, (now_ms - 5000) / 1000);
+    let unknown = api.ask("GET /channels/nowhere/errors").await;
+    assert_eq!(unknown.problem(404)["reason"], "unknown_channel");
+}
+
+#[tokio::test]
 async fn a_diagnosis_tells_in_words_what_was_found() {
     let api = Api::new();
     let probed = |interface: &str, outcome| Probed {
@@ -747,6 +770,7 @@ async fn the_description_is_of_all_that_is_there_and_no_more() {
         "DELETE /viewers/{id}",
         "POST /channels/{id}/counters:reset",
         "POST /channels/{id}/diagnose",
+        "GET /channels/{id}/errors",
         "GET /interfaces",
         "GET /events",
         "GET /events.json",

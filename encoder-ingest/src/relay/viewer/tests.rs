@@ -9,7 +9,7 @@ use common::ts::packet::PACKET_BYTES;
 
 use super::*;
 use crate::definition::ChannelDefinition;
-use crate::live::{ChannelCounters, LiveChannel, ViewerCounters, ViewerId};
+use crate::live::{LiveChannel, ViewerCounters, ViewerId};
 use crate::relay::block::{BlockBudget, BlockPool};
 use crate::signal::prelude::Prelude;
 
@@ -110,13 +110,7 @@ fn channel() -> LiveChannel {
         String::new(),
         String::new(),
     );
-    LiveChannel {
-        id: definition.id.clone(),
-        definition: arc_swap::ArcSwap::from_pointee(definition),
-        counters: ChannelCounters::default(),
-        status: arc_swap::ArcSwap::from_pointee(status),
-        services: arc_swap::ArcSwap::default(),
-    }
+    LiveChannel::new(Arc::new(definition), status)
 }
 
 #[test]
