@@ -11,7 +11,7 @@ ifneq ($(toolchain),)
 export RUSTUP_TOOLCHAIN := $(toolchain)
 endif
 
-.PHONY: help run test lint bench fuzz
+.PHONY: help run test lint bench bench-parts fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -40,7 +40,13 @@ lint: ## format, clippy and documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 
-bench: ## criterion benches of the parts (FILTER=text); no bench of the whole process yet
+# Release, all of it: a debug build says nothing about speed.
+bench: ## the whole process against the floor (root; FILTER='A B viewers', SECONDS_EACH=, ROUNDS=, BENCH_OPTIONS=)
+	cargo build --locked --release -p encoder-ingest -p source-server -p benches --bins
+	$${CARGO_TARGET_DIR:-target}/release/bench $(FILTER) \
+	    $(addprefix --seconds ,$(SECONDS_EACH)) $(addprefix --rounds ,$(ROUNDS)) $(BENCH_OPTIONS)
+
+bench-parts: ## criterion benches of the parts (FILTER=text)
 	cargo bench --locked -p benches -- $(FILTER)
 
 fuzz: ## fuzzes each target for SECONDS_EACH (60); needs cargo-fuzz (`cargo install cargo-fuzz`)

@@ -33,7 +33,9 @@ pub fn can_run(needs: &[Need]) -> bool {
 }
 
 impl Need {
-    fn is_here(self) -> bool {
+    /// Whether it is on this machine.
+    #[must_use]
+    pub fn is_here(self) -> bool {
         static HERE: [OnceLock<bool>; 3] = [const { OnceLock::new() }; 3];
         let (slot, program, arguments): (_, _, &[&str]) = match self {
             Self::Namespaces => (0, "unshare", &["-n", "ip", "link", "set", "lo", "up"]),
@@ -51,7 +53,9 @@ impl Need {
         })
     }
 
-    const fn sentence(self) -> &'static str {
+    /// What a machine without it lacks.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
         match self {
             Self::Namespaces => {
                 "it needs root, network namespaces and iproute2 (`unshare -n ip link` fails)"

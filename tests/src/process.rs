@@ -66,6 +66,15 @@ impl Program {
         self
     }
 
+    /// The same, killed by the kernel when the thread that starts it ends, however that comes.
+    #[must_use]
+    pub fn dies_with_parent(mut self) -> Self {
+        let words = ["setpriv", "--pdeathsig", "KILL"];
+        let at = self.command.len() - 1;
+        self.command.splice(at..at, words.map(OsString::from));
+        self
+    }
+
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         let arguments = arguments.into_iter();

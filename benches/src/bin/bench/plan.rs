@@ -1,0 +1,126 @@
+//! What there is to measure, with its goals.
+
+use serde::Serialize;
+
+/// A load, and how the relays under it are started.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    pub(crate) channels: u32,
+    /// Of all channels together.
+    pub(crate) viewers: u32,
+    /// Of each channel.
+    pub(crate) mbps: u32,
+    /// The most that a relay may hold a byte.
+    pub(crate) latency_ms: u32,
+    /// CPU of encoder-ingest at most, in that of the floor; none: no goal.
+    pub(crate) ratio_max: Option<f64>,
+    /// Seconds of steady state; none: as asked.
+    pub(crate) seconds: Option<u64>,
+    /// Runs of each relay; none: as asked.
+    pub(crate) rounds: Option<u32>,
+    pub(crate) receive_buffer_kb: Option<u32>,
+    pub(crate) history_ms: Option<u32>,
+    /// Viewers begin in the history of the relay instead of with the newest byte.
+    pub(crate) from_memory: bool,
+    /// A process that never sleeps runs on the last core.
+    pub(crate) neighbour: bool,
+    pub(crate) field: Field,
+}
+
+/// Who takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Field {
+    All,
+    /// No foreign relay, no second mode of the floor.
+    IngestAndFloor,
+    Ingest,
+}
+
+/// The default of `--latency-ms`.
+pub(crate) const LATENCY_MS: u32 = 20;
+
+impl Scenario {
+    fn new(name: &str, channels: u32, viewers: u32, mbps: u32) -> Self {
+        Self {
+            name: name.to_owned(),
+            channels,
+            viewers,
+            mbps,
+            latency_ms: LATENCY_MS,
+            ratio_max: None,
+            seconds: None,
+            rounds: None,
+            receive_buffer_kb: None,
+            history_ms: None,
+            from_memory: false,
+            neighbour: false,
+            field: Field::All,
+        }
+    }
+
+    fn case(name: &str, load: (u32, u32, u32), ratio_max: f64) -> Self {
+        Self {
+            ratio_max: Some(ratio_max),
+            ..Self::new(name, load.0, load.1, load.2)
+        }
+    }
+
+    fn only(self, field: Field) -> Self {
+        Self { field, ..self }
+    }
+
+    /// "8 x 64 x 40": channels, viewers in all, Mbit/s of a channel.
+    pub(crate) fn load(&self) -> String {
+        format!("{} x {} x {}", self.channels, self.viewers, self.mbps)
+    }
+
+    /// Mbit/s that leave the relay.
+    pub(crate) fn out_mbps(&self) -> f64 {
+        f64::from(self.viewers) * f64::from(self.mbps)
+    }
+}
+
+/// Everything, in the order in which it is measured.
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    let mut all = vec![
+        Scenario::case("A", (8, 8, 40), 1.25),
+        Scenario::case("B", (1, 8, 40), 1.25),
+        Scenario::case("C", (1, 1, 400), 1.25),
+        Scenario::case("D", (1, 64, 20), 1.25),
+        Scenario::case("E", (8, 200, 8), 1.1),
+        Scenario::case("F", (50, 50, 8), 1.1),
+        Scenario {
+            latency_ms: 10,
+            ..Scenario::case("G", (1, 100, 40), 1.25)
+        },
+        Scenario::case("H", (1, 1, 2000), 1.4),
+        Scenario {
+            history_ms: Some(400),
+            rounds: Some(1),
+            ..Scenario::new("memory-400", 50, 50, 8).only(Field::Ingest)
+        },
+    ];
+    for viewers in [10, 100, 1000] {
+        let name = format!("viewers-{viewers}");
+        all.push(Scenario::new(&name, 1, viewers, 4).only(Field::IngestAndFloor));
+    }
+    for channels in [1, 10, 100, 250] {
+        let name = format!("channels-{channels}");
+        let viewers = channels.min(10);
+        all.push(Scenario::new(&name, channels, viewers, 4).only(Field::IngestAndFloor));
+    }
+    all.push(Scenario {
+        from_memory: true,
+        ..Scenario::new("start", 1, 100, 8).only(Field::Ingest)
+    });
+    all.push(Scenario {
+        receive_buffer_kb: Some(208),
+        seconds: Some(60),
+        rounds: Some(1),
+        neighbour: true,
+        ..Scenario::new("small-buffer", 1, 1, 400).only(Field::Ingest)
+    });
+    all
+}

@@ -1,0 +1,160 @@
+//! One run: a relay is started, watched, measured in its steady state, and judged.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use e2e::process::Program;
+use serde::Serialize;
+
+use crate::judge::{Judges, Percentiles};
+use crate::lab::{Lab, Sender};
+use crate::meter::{CpuMeter, MachineShare, MachineTime, Memory};
+use crate::plan::Scenario;
+use crate::relay::Contender;
+
+/// From the last viewer's start to the begin of the measurement.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+/// Readers go on for so long behind the measurement: starting many takes time.
+const SPARE: Duration = Duration::from_secs(1);
+
+/// A history is filled for so long before viewers begin in it.
+const FILL: Duration = Duration::from_millis(3000);
+
+/// Between two looks at the threads, so that none ends unseen.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// More than this is no steady rate.
+const SLIPPED_SECONDS_MAX: f64 = 0.1;
+
+/// What one run gave.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Run {
+    pub(crate) round: u32,
+    /// Of one core.
+    pub(crate) cpu_percent: f64,
+    pub(crate) delay_ms: Option<Percentiles>,
+    pub(crate) first_byte_ms: Option<Percentiles>,
+    pub(crate) memory: Memory,
+    pub(crate) received_mbps: f64,
+    pub(crate) machine: MachineShare,
+    /// Why the run does not count; empty: it does.
+    pub(crate) faults: Vec<String>,
+}
+
+impl Run {
+    pub(crate) fn is_valid(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    fn failed(round: u32, fault: String) -> Self {
+        Self {
+            round,
+            cpu_percent: 0.0,
+            delay_ms: None,
+            first_byte_ms: None,
+            memory: Memory::default(),
+            received_mbps: 0.0,
+            machine: MachineShare::default(),
+            faults: vec![fault],
+        }
+    }
+}
+
+/// Between two viewers' starts: many at once would measure the start.
+fn stagger(scenario: &Scenario) -> Duration {
+    let each = scenario.viewers / scenario.channels;
+    if scenario.from_memory {
+        // Each start is one measurement, and not the burst of all the others.
+        Duration::from_millis(20)
+    } else if each > 20 {
+        Duration::from_millis(2)
+    } else {
+        Duration::ZERO
+    }
+}
+
+/// Measures `contender` for `seconds`.
+pub(crate) fn run(
+    lab: &Lab,
+    sender: &Sender<'_>,
+    scenario: &Scenario,
+    contender: &Contender,
+    (round, seconds): (u32, u64),
+) -> anyhow::Result<Run> {
+    let sent_before = sender.faults();
+    let drops_before = lab.buffer_drops();
+    let mut relay = contender.start(lab, scenario)?;
+    if !lab.wait_open(&mut relay.process) {
+        let log = relay.process.log();
+        let fault = format!("{} ended at its start: {}", contender.name(), log.trim());
+        return Ok(Run::failed(round, fault));
+    }
+    let _neighbour = scenario.neighbour.then(|| neighbour(lab));
+    if scenario.from_memory {
+        sleep(FILL);
+    }
+    let (window, stagger) = (Duration::from_secs(seconds), stagger(scenario));
+    let starting = stagger * (scenario.viewers / scenario.channels);
+    let reading = window + SETTLE + SPARE + starting;
+    let reading = Duration::from_secs(reading.as_secs() + 1);
+    let judges = Judges::start(lab, scenario, contender, reading, stagger)?;
+    sleep(SETTLE + starting);
+    let (cpu_percent, machine) = steady(relay.process.pid(), window);
+    let memory = Memory::of(relay.process.pid());
+    let findings = judges.finish(reading + starting + Duration::from_secs(30), scenario)?;
+    let mut faults = findings.faults;
+    if !relay.process.runs() {
+        faults.push(format!("{} ended", contender.name()));
+    }
+    if !faults.is_empty() {
+        let drops = lab.buffer_drops() - drops_before;
+        faults.push(format!(
+            "the kernel dropped {drops} for want of socket buffer"
+        ));
+        faults.extend(contender.own_account(lab));
+    }
+    let sent = sender.faults();
+    let not_sent = sent.not_sent_datagrams - sent_before.not_sent_datagrams;
+    let slipped = sent.slipped_seconds - sent_before.slipped_seconds;
+    if not_sent > 0.0 {
+        faults.push(format!("the sender did not send {not_sent} datagrams"));
+    }
+    if slipped > SLIPPED_SECONDS_MAX {
+        faults.push(format!("the sender was late by {slipped:.2} s"));
+    }
+    Ok(Run {
+        round,
+        cpu_percent,
+        delay_ms: findings.delay_ms,
+        first_byte_ms: findings.first_byte_ms,
+        memory,
+        received_mbps: findings.received_mbps,
+        machine,
+        faults,
+    })
+}
+
+/// Watches a process for `window`: its share of a core, and the machine's load.
+fn steady(pid: u32, window: Duration) -> (f64, MachineShare) {
+    let mut meter = CpuMeter::new(pid);
+    let before = meter.sample();
+    let (begin, machine) = (Instant::now(), MachineTime::now());
+    while let Some(left) = window.checked_sub(begin.elapsed()) {
+        sleep(left.min(LOOK));
+        meter.sample();
+    }
+    let spent = Duration::from_nanos(meter.sample() - before);
+    let percent = 100.0 * spent.as_secs_f64() / begin.elapsed().as_secs_f64();
+    (percent, MachineTime::now().share_since(machine))
+}
+
+/// A process that never sleeps, on the last core.
+fn neighbour(lab: &Lab) -> e2e::process::Process {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let core = (cores - 1).to_string();
+    Program::new(lab.node(), "taskset")
+        .dies_with_parent()
+        .args(["-c", &core, "sh", "-c", "while :; do :; done"])
+        .start()
+}
