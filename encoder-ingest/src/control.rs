@@ -1,6 +1,8 @@
 //! What everything that controls shares: the data plane, the channels, the events, and what a
 //! channel looks like when somebody asks.
 
+pub mod acknowledge;
+pub mod capture;
 mod counters;
 
 use std::collections::BTreeMap;
@@ -11,15 +13,16 @@ use std::time::Instant;
 use common::api::channel::{Channel, ChannelStatus, Origin, Reason, Received, State};
 use common::api::event::{EventDraft, EventKind};
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::channels::change::Idle;
 use crate::channels::news::Author;
 use crate::channels::registry::{Registry, Runner};
 use crate::definition::{ChannelDefinition, ChannelId};
 use crate::events::Events;
+use crate::limits::CAPTURES_MAX;
 use crate::live::{LiveChannel, LiveViewer, ViewerId};
-use crate::plane::{Looked, Plane, PlaneOptions, WorkerStatus};
+use crate::plane::{Looked, Piece, Plane, PlaneOptions, Wanted, WorkerStatus};
 use counters::Baselines;
 
 /// What control sees of the data plane. [`Plane`] is the one; tests have another.
@@ -34,6 +37,13 @@ pub trait DataPlane: Runner {
     /// Looks for a silent channel's group at once; none when there is no such channel. The sender is
     /// dropped when too many looks are asked for.
     fn look(&self, id: &ChannelId) -> Option<oneshot::Receiver<Looked>>;
+    /// Copies a piece of a channel's history into `buffer`; none when there is no such channel.
+    fn capture(
+        &self,
+        id: &ChannelId,
+        wanted: Wanted,
+        buffer: Vec<u8>,
+    ) -> Option<oneshot::Receiver<Option<Piece>>>;
     fn workers(&self) -> Vec<WorkerStatus>;
 }
 
@@ -56,6 +66,7 @@ pub struct Control {
     started: Timestamp,
     begun: Instant,
     baselines: Baselines,
+    captures: Arc<Semaphore>,
 }
 
 impl Control {
@@ -74,6 +85,7 @@ impl Control {
             started: Timestamp::now(),
             begun: Instant::now(),
             baselines: Baselines::default(),
+            captures: Arc::new(Semaphore::new(CAPTURES_MAX)),
         }
     }
 
@@ -138,13 +150,11 @@ impl Control {
         let channel = viewer.channel.id.as_str();
         let address = viewer.address.to_string();
         let detail = format!("viewer {address} of channel {channel} was disconnected");
-        let params = [("viewer", id.0.to_string()), ("viewer_address", address)];
-        self.events.publish(EventDraft {
-            actor: author.actor.clone(),
-            address: author.address.clone(),
-            params: params.map(|(name, value)| (name.to_owned(), value)).into(),
-            ..EventDraft::new(EventKind::ViewerKicked, detail).channel(channel)
-        });
+        let event = EventDraft::new(EventKind::ViewerKicked, detail)
+            .channel(channel)
+            .param("viewer", id.0)
+            .param("viewer_address", address);
+        self.publish_by(event, author);
         true
     }
 
@@ -159,12 +169,18 @@ impl Control {
             self.baselines.reset(&live);
         }
         let detail = format!("the error counters of channel {id} start again");
+        let event = EventDraft::new(EventKind::CountersReset, detail).channel(id.as_str());
+        self.publish_by(event, author);
+        true
+    }
+
+    /// An event of a change, with who made it.
+    fn publish_by(&self, event: EventDraft, author: &Author) {
         self.events.publish(EventDraft {
             actor: author.actor.clone(),
             address: author.address.clone(),
-            ..EventDraft::new(EventKind::CountersReset, detail).channel(id.as_str())
+            ..event
         });
-        true
     }
 
     fn shown(&self, definition: &ChannelDefinition, live: Option<&Arc<LiveChannel>>) -> Channel {
@@ -198,6 +214,11 @@ impl Control {
             tr101290: errors.tr101290,
             arrival_jitter_us: constant.then_some(jitter_us),
             services: live.services.load().as_ref().clone(),
+            acknowledged: live
+                .acknowledged
+                .load()
+                .as_ref()
+                .map(|one| one.shown.clone()),
             ..live.status.load().as_ref().clone()
         }
     }
@@ -270,6 +291,15 @@ impl DataPlane for Plane {
 
     fn look(&self, id: &ChannelId) -> Option<oneshot::Receiver<Looked>> {
         Self::look(self, id)
+    }
+
+    fn capture(
+        &self,
+        id: &ChannelId,
+        wanted: Wanted,
+        buffer: Vec<u8>,
+    ) -> Option<oneshot::Receiver<Option<Piece>>> {
+        Self::capture(self, id, wanted, buffer)
     }
 
     fn workers(&self) -> Vec<WorkerStatus> {

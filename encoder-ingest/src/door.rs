@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use common::net::receive::MulticastReceiver;
+use tokio::sync::oneshot;
 
 use crate::live::{LiveChannel, LiveViewer, ViewerEnd, ViewerId};
+use crate::relay::channel::capture::{Piece, Wanted};
 use crate::relay::channel::{ChannelKey, ChannelPlan};
 use crate::relay::viewer::Start;
 
@@ -38,6 +40,14 @@ pub(crate) enum Command {
     },
     Kick {
         viewer: ViewerId,
+    },
+    /// Copy a piece of the history into `buffer`. The answer is dropped when the channel has gone, and
+    /// none when what is wanted has left the history.
+    Capture {
+        key: ChannelKey,
+        wanted: Wanted,
+        buffer: Vec<u8>,
+        answer: oneshot::Sender<Option<Piece>>,
     },
     /// Receive nothing more, send what the history holds, then end.
     Drain,

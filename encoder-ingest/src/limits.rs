@@ -148,6 +148,24 @@ pub const ERRORS_KEPT_FOR: Duration = Duration::from_secs(30);
 /// forgotten first.
 pub const ERRORS_KEPT: usize = 1000;
 
+/// The longest time that an acknowledgement may hold. A request for more is refused.
+pub const ACKNOWLEDGEMENT_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Characters of an acknowledgement's note. A longer one is refused.
+pub const NOTE_CHARACTERS_MAX: usize = 500;
+
+/// What a worker copies of a history at once, between two turns: a tenth of a millisecond's work.
+pub const CAPTURE_PIECE_BYTES: usize = 512 * 1024;
+
+/// Bytes of one capture. A channel of a higher rate gives fewer seconds, which `X-Seconds` says.
+pub const CAPTURE_BYTES_MAX: usize = 32 << 20;
+
+/// Captures that are made or downloaded at the same time. Further ones are refused with 503.
+pub const CAPTURES_MAX: usize = 2;
+
+/// The longest capture that may be asked for; it has what the history has anyway.
+pub const CAPTURE_SECONDS_MAX: u32 = 600;
+
 /// Diagnoses that wait for their probes. Further ones are refused with 503.
 pub const DIAGNOSES_MAX: usize = 16;
 

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use arc_swap::ArcSwap;
-use common::api::channel::{ChannelStatus, Service};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use common::api::channel::{Acknowledgement, ChannelStatus, Service};
 use common::api::tr101290::Indicator;
 
 use crate::definition::{ChannelDefinition, ChannelId};
@@ -24,6 +24,15 @@ pub struct LiveChannel {
     pub services: ArcSwap<Vec<Service>>,
     /// What went wrong lately, oldest first; control's.
     pub errors: ArcSwap<Vec<ErrorSeen>>,
+    /// Set by an operator, ended by the monitor when the channel is well again.
+    pub acknowledged: ArcSwapOption<Acknowledged>,
+}
+
+/// An operator has seen that the channel is ill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    pub until: jiff::Timestamp,
+    pub shown: Acknowledgement,
 }
 
 /// Errors of one kind that were counted within a tenth of a second.
@@ -46,6 +55,7 @@ impl LiveChannel {
             status: ArcSwap::from_pointee(status),
             services: ArcSwap::default(),
             errors: ArcSwap::default(),
+            acknowledged: ArcSwapOption::empty(),
         }
     }
 }

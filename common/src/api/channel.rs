@@ -113,6 +113,21 @@ pub struct ChannelStatus {
     /// none where the stream's rate is not constant, so that the network's share can't be told.
     pub arrival_jitter_us: Option<u64>,
     pub services: Vec<Service>,
+    /// An operator has seen that it is ill; null: nobody, or it has been well since.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledgement>,
+}
+
+/// An operator has seen that a channel is ill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Acknowledgement {
+    /// `token/NAME`, or `open` without a token file.
+    pub by: String,
+    /// RFC 3339, UTC.
+    pub since: String,
+    /// Until when it holds, unless the channel is well before (RFC 3339, UTC).
+    pub until: String,
+    pub note: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -224,6 +239,7 @@ impl ChannelStatus {
             tr101290: Tr101290::default(),
             arrival_jitter_us: None,
             services: Vec::new(),
+            acknowledged: None,
         }
     }
 }

@@ -56,6 +56,7 @@ pub enum EventKind {
     ViewerKicked,
     CountersReset,
     InputPinned,
+    /// An operator has seen that a channel is ill, or that has come to its end.
     Acknowledged,
 }
 

@@ -129,9 +129,11 @@ impl Judge {
             scrambled_expected: case.definition.scrambled.is_some(),
             recent: &self.tally.recent,
         });
+        let well = verdict.reason == Reason::Ok;
         if self.verdict.as_ref() != Some(&verdict) {
             self.announce(live, verdict, events);
         }
+        end_acknowledgement(live, well, events);
     }
 
     fn count(&mut self, live: &LiveChannel, now_ms: u64, events: &mut Vec<EventDraft>) {
@@ -225,6 +227,28 @@ impl Judge {
         }
         self.verdict = Some(verdict);
     }
+}
+
+/// An acknowledgement ends when the channel is well, and when its time is up.
+fn end_acknowledgement(live: &LiveChannel, well: bool, events: &mut Vec<EventDraft>) {
+    let acknowledged = live.acknowledged.load();
+    let Some(acknowledged) = acknowledged.as_ref() else {
+        return;
+    };
+    let over = jiff::Timestamp::now() >= acknowledged.until;
+    let (reason, why) = match (well, over) {
+        (true, _) => ("well_again", "it is well again"),
+        (false, true) => ("expired", "its time is up"),
+        (false, false) => return,
+    };
+    live.acknowledged.store(None);
+    let detail = format!(
+        "channel {} is no longer acknowledged by {}: {why}",
+        live.id, acknowledged.shown.by
+    );
+    let event = EventDraft::new(EventKind::Acknowledged, detail);
+    let event = event.channel(live.id.as_str()).reason(reason);
+    events.push(event.param("by", &acknowledged.shown.by));
 }
 
 fn link_facts<'a>(link: Option<&'a Link>, wanted: &'a str, present: &'a str) -> LinkFacts<'a> {

@@ -3,6 +3,7 @@
 //!
 //! - [`options`]: what crosses this door
 //! - [`shared`]: what control's threads share
+//! - [`questions`]: what keeper and workers are asked about one channel
 //! - [`membership`]: where a channel joins, and when anew
 //! - [`silence`], [`drops`], [`filter`], [`probe`], [`search`]: where a silent group is looked for
 //! - [`tally`], [`judge`]: what is counted and said of a channel
@@ -17,6 +18,7 @@ mod links;
 mod membership;
 mod options;
 mod probe;
+mod questions;
 mod search;
 mod shared;
 mod silence;
@@ -30,7 +32,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use common::api::channel::{ChannelStatus, Reason, State};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::definition::{ChannelDefinition, ChannelId};
 use crate::door::Command;
@@ -39,6 +41,7 @@ use crate::limits::{
 };
 use crate::live::{LiveChannel, LiveViewer, ViewerCounters, ViewerId};
 use crate::relay::block::{BlockBudget, BlockPool};
+pub use crate::relay::channel::capture::{Piece, Wanted};
 use crate::relay::channel::{ChannelKey, ChannelPlan};
 use crate::worker::gauges::Waker;
 use crate::worker::{Parts, Worker};
@@ -275,16 +278,6 @@ impl Plane {
             self.shared.command(worker, Command::Kick { viewer: id });
         }
         true
-    }
-
-    /// Looks for a channel's group at once, if nothing comes; none when there is no such channel.
-    /// The sender is dropped when too many looks are asked for.
-    #[must_use]
-    pub fn look(&self, id: &ChannelId) -> Option<oneshot::Receiver<Looked>> {
-        let key = lock(&self.shared.channels).get(id)?.key;
-        let (answer, receiver) = oneshot::channel();
-        self.shared.wish(Wish::Look { key, answer });
-        Some(receiver)
     }
 
     #[must_use]

@@ -35,6 +35,15 @@ pub struct Mark {
     pub prelude: Prelude,
 }
 
+/// Where a copy of the history begins.
+#[derive(Debug)]
+pub struct CopyStart<'a> {
+    pub position: u64,
+    pub at_ms: u64,
+    /// The tables in force there; none: no random access point is known.
+    pub prelude: Option<&'a Prelude>,
+}
+
 /// Where a receive call may write: behind the head, then into the block that follows.
 #[derive(Debug)]
 pub struct Room<'a> {
@@ -149,6 +158,41 @@ impl History {
             .rev()
             .find(old_enough)
             .or_else(|| usable.clone().next())
+    }
+
+    /// Where a copy of the last `backlog_ms` begins that has `bytes_max` at most: a mark, or, where
+    /// there is none, the oldest that is left of this source.
+    #[must_use]
+    pub fn copy_start(&self, now_ms: u64, backlog_ms: u64, bytes_max: u64) -> CopyStart<'_> {
+        let fits = |mark: &&Mark| self.head - mark.position <= bytes_max;
+        let wanted = self.start(now_ms, backlog_ms).filter(fits);
+        let usable = || {
+            self.marks
+                .iter()
+                .find(|mark| mark.position >= self.cut && fits(mark))
+        };
+        if let Some(mark) = wanted.or_else(usable) {
+            return CopyStart {
+                position: mark.position,
+                at_ms: mark.at_ms,
+                prelude: Some(&mark.prelude),
+            };
+        }
+        let first = self
+            .blocks
+            .iter()
+            .find(|block| block.start >= self.cut && self.head - block.start <= bytes_max);
+        CopyStart {
+            position: first.map_or(self.head, |block| block.start),
+            at_ms: first.map_or(now_ms, |block| block.last_ms),
+            prelude: None,
+        }
+    }
+
+    /// When the newest byte came; none: there is none.
+    #[must_use]
+    pub fn newest_ms(&self) -> Option<u64> {
+        self.blocks.back().map(|block| block.last_ms)
     }
 
     /// The newest mark at or behind `position`.

@@ -79,6 +79,17 @@ impl Worker {
                     channel.end_viewer(viewer, ViewerEnd::Kicked, &mut bench);
                 }
             }
+            Command::Capture {
+                key,
+                wanted,
+                buffer,
+                answer,
+            } => {
+                if let Some(channel) = self.channel(key) {
+                    // Who asked may have gone.
+                    let _ = answer.send(channel.capture(wanted, buffer, now));
+                }
+            }
             Command::Drain => self.draining_since_ms = Some(now.ms),
         }
     }

@@ -1,6 +1,7 @@
 //! Control: what channels there are, who changed them, and what survives.
 
 mod api;
+mod care;
 mod events;
 mod metrics;
 mod operator;

@@ -6,6 +6,8 @@
 //!
 //! [`Actor`]: crate::http::auth::Actor
 
+mod acknowledge;
+mod capture;
 mod channels;
 mod describe;
 mod diagnose;
@@ -51,6 +53,8 @@ fn described() -> OpenApiRouter<Arc<Control>> {
         .routes(routes!(channels::read, channels::replace, channels::remove))
         .routes(routes!(channels::apply))
         .routes(routes!(channels::reset_counters))
+        .routes(routes!(acknowledge::acknowledge, acknowledge::take_back))
+        .routes(routes!(capture::capture))
         .routes(routes!(diagnose::diagnose))
         .routes(routes!(errors::list))
         .routes(routes!(viewers::list))

@@ -2,6 +2,7 @@
 //! refusal is.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -74,19 +75,58 @@ pub(super) fn not_found(id: &ChannelId) -> Problem {
 
 /// The one parameter that a query may have, true or false; not there: false.
 pub(super) fn switch(query: &Query, name: &str) -> Result<bool, Problem> {
+    let value = only(query, name, |value| match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => {
+            let detail = format!("parameter {name} is {value:?}: use true or false");
+            Err(Mistake::new(MistakeCode::NotOneOf, detail).param("known", "true, false"))
+        }
+    });
+    Ok(value?.unwrap_or(false))
+}
+
+/// The one parameter that a query may have, a whole number.
+pub(super) fn number(
+    query: &Query,
+    name: &str,
+    range: RangeInclusive<u32>,
+) -> Result<Option<u32>, Problem> {
+    only(query, name, |value| {
+        let number = value.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| {
+            let (min, max) = (range.start(), range.end());
+            let detail =
+                format!("parameter {name} is {value:?}: use a whole number, {min} to {max}");
+            let mistake = Mistake::new(MistakeCode::OutOfRange, detail);
+            mistake.param("min", min).param("max", max)
+        })
+    })
+}
+
+/// The one parameter that a query may have, with every mistake of the query.
+fn only<T>(
+    query: &Query,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, Mistake>,
+) -> Result<Option<T>, Problem> {
     let unknown = query.names().filter(|given| *given != name).map(|given| {
         let detail = format!("parameter {given:?} is not known: known is {name}");
         Mistake::new(MistakeCode::UnknownKey, detail).param("parameter", given)
     });
     let mut mistakes: Vec<Mistake> = unknown.collect();
-    let value = query.get(name).unwrap_or("false");
-    if !matches!(value, "true" | "false") {
-        let detail = format!("parameter {name} is {value:?}: use true or false");
-        let mistake = Mistake::new(MistakeCode::NotOneOf, detail).param("parameter", name);
-        mistakes.push(mistake.param("value", value).param("known", "true, false"));
-    }
+    let given = query.get(name);
+    let value = match given.map(&parse) {
+        Some(Ok(value)) => Some(value),
+        Some(Err(mistake)) => {
+            let mistake = mistake.param("parameter", name);
+            mistakes.push(mistake.param("value", given.unwrap_or_default()));
+            None
+        }
+        None => None,
+    };
     match mistakes.first() {
-        None => Ok(value == "true"),
+        None => Ok(value),
         Some(first) => Err(Problem::new(StatusCode::BAD_REQUEST, first.to_string())
             .reason("query")
             .param("count", mistakes.len())

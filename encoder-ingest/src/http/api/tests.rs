@@ -25,7 +25,9 @@ use crate::events::Events;
 use crate::http::auth::Actor;
 use crate::limits::CHANNEL_BODY_BYTES_MAX;
 use crate::live::{ErrorSeen, LiveChannel, LiveViewer, ViewerCounters, ViewerId};
-use crate::plane::{Looked, PlaneOptions, ProbeInterfaces, ProbeOutcome, Probed, WorkerStatus};
+use crate::plane::{
+    Looked, Piece, PlaneOptions, ProbeInterfaces, ProbeOutcome, Probed, Wanted, WorkerStatus,
+};
 
 /// A data plane without packets.
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ struct FakePlane {
     viewers: Mutex<Vec<Arc<LiveViewer>>>,
     /// None: too many looks are asked for.
     looked: Mutex<Option<Looked>>,
+    /// None: the history is empty.
+    history: Mutex<Option<Vec<u8>>>,
 }
 
 impl FakePlane {
@@ -103,6 +107,36 @@ impl DataPlane for FakePlane {
         let (answer, receiver) = oneshot::channel();
         let looked = self.looked.lock().expect("lock").clone();
         looked.map(|looked| answer.send(looked));
+        Some(receiver)
+    }
+
+    fn capture(
+        &self,
+        id: &ChannelId,
+        wanted: Wanted,
+        mut buffer: Vec<u8>,
+    ) -> Option<oneshot::Receiver<Option<Piece>>> {
+        self.channel(id)?;
+        let (answer, receiver) = oneshot::channel();
+        let history = self.history.lock().expect("lock").clone();
+        let piece = history.map(|bytes| {
+            let end = bytes.len() as u64;
+            let start = match wanted {
+                Wanted::First { .. } => 0,
+                Wanted::Next { position, .. } => position,
+            };
+            let from = usize::try_from(start).expect("small");
+            let count = (bytes.len() - from).min(buffer.capacity());
+            buffer.extend_from_slice(&bytes[from..from + count]);
+            Piece {
+                bytes: buffer,
+                start,
+                position: start + count as u64,
+                end,
+                span_ms: 1980,
+            }
+        });
+        let _ = answer.send(piece);
         Some(receiver)
     }
 
@@ -358,7 +392,7 @@ async fn a_channel_is_shown_as_promised() {
                     "pcr_discontinuity_error": 0, "pcr_accuracy_error": 0, "pts_error": 0,
                     "cat_error": 0,
                 },
-                "arrival_jitter_us": null, "services": [],
+                "arrival_jitter_us": null, "services": [], "acknowledged": null,
             },
         })
     );
@@ -707,6 +741,85 @@ async fn errors_are_told_with_their_times_while_they_are_fresh() {
 }
 
 #[tokio::test]
+async fn an_ill_channel_is_acknowledged_and_taken_back() {
+    let api = Api::new();
+    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let body = json!({"until": until.to_string(), "note": "on it"}).to_string();
+    let put = |id: &str| {
+        let line = format!("PUT /channels/{id}/acknowledge");
+        let (api, body) = (&api, body.clone());
+        async move { api.send(&line, &[], body).await }
+    };
+    let well = put("declared").await;
+    assert_eq!(well.problem(409)["reason"], "channel_well");
+    assert_eq!(put("nowhere").await.problem(404)["status"], 404);
+    let id = ChannelId::made("declared".to_owned());
+    let live = api.plane.channel(&id).expect("the channel runs");
+    let mut ill = status();
+    ill.reason = Reason::NeverReceived;
+    live.status.store(Arc::new(ill));
+    let shown = put("declared").await.json();
+    let acknowledged = &shown["status"]["acknowledged"];
+    assert_eq!(acknowledged["by"], "token/anna", "{shown}");
+    assert_eq!(acknowledged["note"], "on it", "{shown}");
+    assert_eq!(acknowledged["until"], until.to_string(), "{shown}");
+    let read = api.ask("GET /channels/declared").await.json();
+    assert_eq!(&read["status"]["acknowledged"], acknowledged);
+    // What was read may be sent back: it is passed over.
+    for _ in 0..2 {
+        let taken = api.ask("DELETE /channels/declared/acknowledge").await;
+        assert_eq!(taken.status, 204, "{taken:?}");
+    }
+    let read = api.ask("GET /channels/declared").await.json();
+    assert_eq!(read["status"]["acknowledged"], Value::Null);
+    let events = api.ask("GET /events.json").await.json();
+    let events = events["events"].as_array().expect("events");
+    let mut told = events.iter().filter(|one| one["kind"] == "acknowledged");
+    let event = told.next().expect("an event");
+    assert_eq!(event["actor"], "token/anna");
+    assert_eq!(event["params"]["until"], until.to_string());
+    assert_eq!(told.next().expect("another")["reason"], "taken_back");
+    assert_eq!(told.count(), 0, "the second took nothing back");
+}
+
+#[tokio::test]
+async fn a_capture_is_what_the_history_has() {
+    let api = Api::new();
+    let ask = |query: &str| {
+        let line = format!("GET /channels/declared/capture.ts{query}");
+        let api = &api;
+        async move { api.ask(&line).await }
+    };
+    let nothing = ask("").await;
+    assert_eq!(nothing.problem(404)["reason"], "nothing_captured");
+    let history: Vec<u8> = (0..3_000_000_u32).map(|at| at.to_le_bytes()[1]).collect();
+    *api.plane.history.lock().expect("lock") = Some(history.clone());
+    let got = ask("?seconds=10").await;
+    assert_eq!(got.status, 200, "{:?}", got.headers);
+    assert_eq!(got.headers["x-seconds"], "1.980");
+    assert_eq!(got.headers[header::CONTENT_TYPE], "video/mp2t");
+    assert_eq!(got.headers[header::CONTENT_LENGTH], "3000000");
+    let file = got.headers[header::CONTENT_DISPOSITION].to_str();
+    let file = file.expect("text");
+    assert!(file.contains("\"declared-"), "{file}");
+    assert!(got.body == history);
+    for wrong in ["?seconds=0", "?seconds=601", "?seconds=x", "?second=1"] {
+        assert_eq!(ask(wrong).await.problem(400)["reason"], "query", "{wrong}");
+    }
+    let unknown = api.ask("GET /channels/nowhere/capture.ts").await;
+    assert_eq!(unknown.problem(404)["reason"], "unknown_channel");
+    // As many as may be are under way: their bodies have not been read.
+    let request = || request_of("GET /channels/declared/capture.ts");
+    let one = api.raw(request()).await;
+    let two = api.raw(request()).await;
+    let busy = ask("").await;
+    assert_eq!(busy.problem(503)["reason"], "max_captures");
+    assert_eq!((one.status().as_u16(), two.status().as_u16()), (200, 200));
+    drop(one);
+    assert_eq!(ask("").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_diagnosis_tells_in_words_what_was_found() {
     let api = Api::new();
     let probed = |interface: &str, outcome| Probed {
@@ -770,6 +883,9 @@ async fn the_description_is_of_all_that_is_there_and_no_more() {
         "DELETE /viewers/{id}",
         "POST /channels/{id}/counters:reset",
         "POST /channels/{id}/diagnose",
+        "GET /channels/{id}/capture.ts",
+        "PUT /channels/{id}/acknowledge",
+        "DELETE /channels/{id}/acknowledge",
         "GET /channels/{id}/errors",
         "GET /interfaces",
         "GET /events",

@@ -1,5 +1,6 @@
 //! A channel as its worker runs it: input, history, viewers, and one turn of all three.
 
+pub mod capture;
 mod publish;
 
 use std::sync::Arc;

@@ -101,6 +101,33 @@ fn marks_before_a_cut_are_of_another_source() {
 }
 
 #[test]
+fn a_copy_begins_at_a_mark_of_this_source_that_leaves_it_small_enough() {
+    const BLOCK: u64 = 348 * 188;
+    let (mut history, mut pool) = (History::default(), pool(100));
+    let mut prelude = Prelude::default();
+    assert!(prelude.push(&packet(7)));
+    for turn in 0..4 {
+        history.mark(history.head(), turn * 100, &prelude);
+        history.append(&packets(0, 348), &mut pool, turn * 100 + 99);
+    }
+    let start = |history: &History, backlog_ms, bytes_max| {
+        let start = history.copy_start(400, backlog_ms, bytes_max);
+        (start.position, start.at_ms, start.prelude.is_some())
+    };
+    assert_eq!(start(&history, 150, u64::MAX), (2 * BLOCK, 200, true));
+    assert_eq!(start(&history, 9999, u64::MAX), (0, 0, true));
+    assert_eq!(start(&history, 9999, 3 * BLOCK), (BLOCK, 100, true));
+    assert_eq!(history.newest_ms(), Some(399));
+    // Without marks, as after the end of a stream: from the oldest block.
+    history.forget_marks();
+    assert_eq!(start(&history, 150, u64::MAX), (0, 99, false));
+    assert_eq!(start(&history, 150, 2 * BLOCK), (2 * BLOCK, 299, false));
+    // Nothing of another source.
+    history.cut();
+    assert_eq!(start(&history, 150, u64::MAX).0, history.head());
+}
+
+#[test]
 fn the_rest_of_a_cut_packet_is_found() {
     let (mut history, mut pool) = (History::default(), pool(10));
     history.append(&packets(0, 3), &mut pool, 0);
