@@ -90,14 +90,16 @@ impl Worker {
     /// Turns until told to drain.
     pub(crate) fn run(mut self) {
         loop {
-            self.sleep();
+            let events = self.sleep();
             let now = self.now();
             self.parts.gauges.turned_ms.store(now.ms, Relaxed);
             self.parts
                 .gauges
                 .busy_ns
                 .store(now.ns.saturating_sub(self.slept_ns), Relaxed);
-            self.events(now);
+            if events {
+                self.events(now);
+            }
             let control = self.commands(now);
             self.turns(now);
             self.housekeep(now);
@@ -121,8 +123,9 @@ impl Worker {
         }
     }
 
-    /// Until something is due, at the longest until the next housekeeping.
-    fn sleep(&mut self) {
+    /// Until something is due, at the longest until the next housekeeping. Answers whether there
+    /// may be events: a wake by the clock alone has none to ask for.
+    fn sleep(&mut self) -> bool {
         let now = self.now();
         let housekeeping_ns = (self.housekept_ms + HOUSEKEEPING_MS) * 1_000_000;
         let due_ns = match self.draining_since_ms {
@@ -137,13 +140,14 @@ impl Worker {
         };
         let wait = due_ns.min(housekeeping_ns).saturating_sub(now.ns);
         if wait == 0 {
-            return;
+            return true;
         }
         let timeout = Timespec::try_from(Duration::from_nanos(wait)).unwrap_or_default();
         let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
         // Interrupted or not: what is due is looked for anyway.
-        let _ = poll(&mut fds, Some(&timeout));
+        let ready = poll(&mut fds, Some(&timeout));
         self.slept_ns += self.now().ns.saturating_sub(now.ns);
+        !matches!(ready, Ok(0))
     }
 
     fn events(&mut self, now: Now) {
