@@ -105,7 +105,11 @@ pub const TURN_RECEIVES_MAX: usize = 64;
 /// Bytes that should have gathered when a channel's socket is drained: one block's worth.
 pub const TURN_BYTES_WANTED: u32 = 56 * 1024;
 
-/// The shortest sleep between two drains of one socket.
+/// A fast stream gathers at least so long, however many bytes that is: the wake and its system calls
+/// cost more than the delay is worth.
+pub const TURN_GATHER_MIN: Duration = Duration::from_millis(2);
+
+/// The shortest sleep between two drains of one socket, where its buffer is small for the rate.
 pub const TURN_INTERVAL_MIN: Duration = Duration::from_micros(500);
 
 /// What the kernel charges a socket's buffer for one datagram of an Ethernet frame: the data and
