@@ -2,8 +2,9 @@
 //! pictures and 47 frames of sound a second, each in a PES packet with time stamps, and some null
 //! packets. Made once and repeated: its tables, counters and clocks go on over the seam.
 
-use common::ts::crc::crc32;
 use common::ts::packet::{PACKET_BYTES, Pcr, SYNC_BYTE};
+
+use crate::stream::{Packets, section};
 
 const PMT_PID: u16 = 0x100;
 const VIDEO_PID: u16 = 0x101;
@@ -41,18 +42,7 @@ pub struct BroadcastStream {
     pictures: u64,
 }
 
-impl BroadcastStream {
-    /// The next `count` packets.
-    pub fn packets(&mut self, count: usize) -> Vec<u8> {
-        (0..count).flat_map(|_| self.packet()).collect()
-    }
-
-    /// Milliseconds since the stream began.
-    #[must_use]
-    pub fn ms(&self) -> u64 {
-        self.packets * PACKET_TICKS / 27_000
-    }
-
+impl Packets for BroadcastStream {
     fn packet(&mut self) -> [u8; PACKET_BYTES] {
         let at = self.packets;
         let ticks = at * PACKET_TICKS;
@@ -87,6 +77,14 @@ impl BroadcastStream {
             }
             _ => self.header(2, VIDEO_PID, false),
         }
+    }
+}
+
+impl BroadcastStream {
+    /// Milliseconds since the stream began.
+    #[must_use]
+    pub fn ms(&self) -> u64 {
+        self.packets * PACKET_TICKS / 27_000
     }
 
     fn header(&mut self, counter: usize, pid: u16, start: bool) -> [u8; PACKET_BYTES] {
@@ -150,14 +148,6 @@ impl BroadcastStream {
         body: &[u8],
         table_id: u8,
     ) -> [u8; PACKET_BYTES] {
-        let length = u8::try_from(body.len() + 9).unwrap_or(u8::MAX);
-        let mut section = vec![table_id, 0xb0, length, 0, 1, 0xc1, 0, 0];
-        section.extend_from_slice(body);
-        section.extend_from_slice(&crc32(&section).to_be_bytes());
-        let mut packet = self.header(counter, pid, true);
-        packet[4..].fill(0xff);
-        packet[4] = 0;
-        packet[5..5 + section.len()].copy_from_slice(&section);
-        packet
+        section(&mut self.header(counter, pid, true), body, table_id)
     }
 }
