@@ -126,6 +126,32 @@ impl Host {
         run("ip", &command, &ruleset);
     }
 
+    /// The most that the kernel keeps for one TCP connection of local `port`, to be sent or not
+    /// acknowledged yet, with its own structures (`ss -m`, the field `w`).
+    ///
+    /// # Panics
+    /// When `ss` fails.
+    #[must_use]
+    pub fn send_memory_max(&self, port: u16) -> u64 {
+        let source = format!(":{port}");
+        let command = [
+            "netns",
+            "exec",
+            &self.namespace,
+            "ss",
+            "-tnmOH",
+            "sport",
+            "=",
+        ];
+        let text = run("ip", &[&command[..], &[&source]].concat(), "");
+        let field = |line: &str| {
+            let inside = line.split_once("skmem:(")?.1.split_once(')')?.0;
+            let queued = inside.split(',').find_map(|field| field.strip_prefix('w'));
+            queued?.parse().ok()
+        };
+        text.lines().filter_map(field).max().unwrap_or(0)
+    }
+
     /// Sets a `net.*` sysctl here, by its path below /proc/sys.
     pub fn sysctl(&self, key: &str, value: &str) {
         self.enter(|| set(key, value));

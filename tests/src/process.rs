@@ -176,6 +176,21 @@ impl Process {
         }
     }
 
+    /// Memory of its own that is in use: neither its files' pages nor the kernel's buffers.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    #[track_caller]
+    pub fn memory_bytes(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let text = text.expect("it runs");
+        let mut lines = text.lines();
+        let kilobytes = lines.find_map(|line| line.strip_prefix("RssAnon:"));
+        let number = kilobytes.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+        number.expect("RssAnon in kB") * 1024
+    }
+
     /// Processor time of all its threads.
     #[must_use]
     pub fn cpu(&self) -> Duration {

@@ -38,3 +38,19 @@ pub fn verify(host: &Host, profile: Profile, url: &str, duration: Duration) -> P
         .args(["verify", url, "--seconds", &seconds])
         .start()
 }
+
+/// The same by so many viewers; its log is one line of JSON when it ends well.
+#[must_use]
+pub fn verify_as(
+    host: &Host,
+    profile: Profile,
+    url: &str,
+    duration: Duration,
+    viewers: usize,
+) -> Process {
+    let (seconds, viewers) = (duration.as_secs().to_string(), viewers.to_string());
+    Program::new(host, binary("source-server", profile))
+        .args(["verify", url, "--seconds", &seconds])
+        .args(["--viewers", &viewers, "--json"])
+        .start()
+}

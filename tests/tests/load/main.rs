@@ -1,6 +1,8 @@
 //! Under load, with the release build: no packet lost, repeated or foreign, by `source-server
 //! verify`. 8 s each; `E2E_LOAD_SECONDS` makes it longer.
 
+mod stalled;
+
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
