@@ -73,7 +73,7 @@ pub(super) struct PidState {
     pub(super) interrupted: Option<Known>,
     /// Place in the list of watches, plus one; 0: none.
     pub(super) watch: u8,
-    /// Looks at [`PidTable::age`] in a row that found no packet.
+    /// Looks at [`super::PidTable::age`] in a row that found no packet.
     pub(super) silent: u8,
     pub(super) packets: u64,
     pub(super) packets_reported: u64,
@@ -120,7 +120,7 @@ impl PidState {
         if self.scrambled { fresh } else { 0 }
     }
 
-    /// The next packet is not passed by [`PidTable::expected`].
+    /// The next packet is not passed by [`super::PidTable::expected`].
     pub(super) fn look_closely(&mut self) {
         self.cc = self.last_cc();
         self.next_header = 0;
