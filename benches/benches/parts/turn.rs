@@ -1,20 +1,22 @@
-//! A whole turn of a channel: a block's worth received from a socket and analysed, one write for
-//! each viewer, real connections on `lo` that a thread of its own reads, and what is shown of it.
+//! A whole turn of a channel: what has gathered is received from a socket and analysed, one write
+//! for each viewer, real connections on `lo` that a thread of its own reads, and what is shown of it.
 //! With no viewer it is what each turn costs before them.
 
 use std::time::{Duration, Instant};
 
 use benches::audience::Audience;
 use benches::broadcast::BroadcastStream;
-use benches::loopback::{Burst, DATAGRAM_PACKETS, receiver, sender};
+use benches::loopback::{Burst, receiver, sender};
 use benches::turning::Turning;
 use common::net::send::MulticastSender;
-use common::ts::packet::PACKET_BYTES;
 use criterion::{Criterion, Throughput};
 
 use crate::BLOCK_DATAGRAMS;
 
 const PORT: u16 = 5080;
+
+/// What a turn brings: by the latency bound of 20 ms, and a block's worth.
+const RATES: [(&str, usize); 2] = [("4 Mbit/s", 8), ("40 Mbit/s", BLOCK_DATAGRAMS)];
 
 struct Bench {
     turning: Turning,
@@ -27,14 +29,14 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(viewers: usize) -> Self {
+    fn new(viewers: usize, datagrams: usize) -> Self {
         let (receiver, sender) = (receiver(PORT), sender(PORT));
         let (audience, sockets) = Audience::new(viewers);
         let mut bench = Self {
             turning: Turning::new(receiver),
             sender,
             stream: BroadcastStream::default(),
-            burst: Burst::new(BLOCK_DATAGRAMS, None),
+            burst: Burst::new(datagrams, None),
             audience,
             sent: 0,
         };
@@ -46,7 +48,7 @@ impl Bench {
         bench
     }
 
-    /// Sends a block's worth; how long the turn took that relays it.
+    /// Sends a turn's worth; how long the turn took that relays it.
     fn turn(&mut self) -> Duration {
         self.burst.fill(&mut self.stream);
         self.burst.send(&self.sender);
@@ -67,23 +69,24 @@ impl Bench {
 }
 
 pub(crate) fn viewers(c: &mut Criterion) {
-    let mut group = c.benchmark_group("turn of a channel, by viewers");
-    let block_packets = BLOCK_DATAGRAMS * DATAGRAM_PACKETS;
-    for viewers in [0, 1, 10, 100, 1000] {
-        let mut bench = Bench::new(viewers);
-        // A write for each viewer; with none, the one receive.
-        let writes = viewers.max(1);
-        group.throughput(Throughput::ElementsAndBytes {
-            elements: writes as u64,
-            bytes: (writes * block_packets * PACKET_BYTES) as u64,
-        });
-        group.sample_size(if viewers < 100 { 30 } else { 10 });
-        group.bench_function(format!("{viewers}"), |b| {
-            b.iter_custom(|iterations| (0..iterations).map(|_| bench.turn()).sum());
-        });
-        assert_eq!(bench.turning.viewers(), viewers, "none has gone");
+    for (rate, datagrams) in RATES {
+        let mut group = c.benchmark_group(format!("turn of a channel of {rate}, by viewers"));
+        for viewers in [0, 1, 10, 100, 1000] {
+            let mut bench = Bench::new(viewers, datagrams);
+            // A write for each viewer; with none, the one receive.
+            let writes = viewers.max(1);
+            group.throughput(Throughput::ElementsAndBytes {
+                elements: writes as u64,
+                bytes: (writes * bench.burst.ts_bytes()) as u64,
+            });
+            group.sample_size(if viewers < 100 { 30 } else { 10 });
+            group.bench_function(format!("{viewers}"), |b| {
+                b.iter_custom(|iterations| (0..iterations).map(|_| bench.turn()).sum());
+            });
+            assert_eq!(bench.turning.viewers(), viewers, "none has gone");
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 /// Viewers that come one right after the other, as after a restart: each is taken and served.
@@ -100,7 +103,7 @@ pub(crate) fn herd(c: &mut Criterion) {
 }
 
 fn come(viewers: usize) -> Duration {
-    let mut bench = Bench::new(0);
+    let mut bench = Bench::new(0, BLOCK_DATAGRAMS);
     let (audience, sockets) = Audience::new(viewers);
     let begin = Instant::now();
     for socket in sockets {
