@@ -13,15 +13,12 @@ const REPEATS_MAX: usize = 2;
 
 /// Who takes part in `scenario`.
 fn field(scenario: &Scenario, arguments: &Arguments) -> Vec<Contender> {
-    if scenario.field == Field::Ingest {
-        return vec![Contender::Ingest];
+    let mut field = vec![Contender::Ingest];
+    if scenario.field != Field::Ingest {
+        field.insert(0, Contender::Floor { coalesce: false });
     }
-    let mut field = vec![Contender::Floor { coalesce: false }];
     if scenario.field == Field::All {
-        field.push(Contender::Floor { coalesce: true });
-    }
-    field.push(Contender::Ingest);
-    if scenario.field == Field::All {
+        field.insert(1, Contender::Floor { coalesce: true });
         let last = arguments.foreign_url.last();
         for (index, relay) in arguments.foreign.iter().enumerate() {
             let path = arguments.foreign_url.get(index).or(last);
@@ -31,6 +28,7 @@ fn field(scenario: &Scenario, arguments: &Arguments) -> Vec<Contender> {
             });
         }
     }
+    field.retain(|contender| arguments.wants_relay(contender.name()));
     field
 }
 
@@ -86,7 +84,7 @@ fn line(scenario: &Scenario, contender: &Contender, run: &Run, rounds: u32) -> S
     let end = if run.is_valid() {
         String::new()
     } else {
-        format!("  INVALID: {}", run.faults.join("; "))
+        format!("  INVALID: {}", run.complaints())
     };
     format!(
         "{:<12} {:<13} {round:<5} {:<15} {:6.2} % CPU  delay {:6.2} / {:6.2} / {:6.2} ms  {:6.1} MB  machine {:3.0} %{end}",

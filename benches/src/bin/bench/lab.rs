@@ -41,9 +41,12 @@ pub(crate) struct Sender<'a> {
 /// What the sender did not do as it should.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SenderFaults {
-    pub(crate) not_sent_datagrams: f64,
-    pub(crate) slipped_seconds: f64,
+    not_sent_datagrams: f64,
+    slipped_seconds: f64,
 }
+
+/// Being late by more than this, all streams together, is no steady rate.
+const SLIPPED_SECONDS_MAX: f64 = 0.1;
 
 /// A program that stands beside this one.
 pub(crate) fn program(name: &str) -> anyhow::Result<PathBuf> {
@@ -140,5 +143,21 @@ impl Sender<'_> {
             not_sent_datagrams: metrics.value("source_server_not_sent_datagrams_total", &[]),
             slipped_seconds: metrics.value("source_server_slipped_seconds_total", &[]),
         }
+    }
+}
+
+impl SenderFaults {
+    /// What happened after `before`, in words.
+    pub(crate) fn since(self, before: Self) -> Vec<String> {
+        let not_sent = self.not_sent_datagrams - before.not_sent_datagrams;
+        let slipped = self.slipped_seconds - before.slipped_seconds;
+        let mut said = Vec::new();
+        if not_sent > 0.0 {
+            said.push(format!("the sender did not send {not_sent} datagrams"));
+        }
+        if slipped > SLIPPED_SECONDS_MAX {
+            said.push(format!("the sender was late by {slipped:.2} s"));
+        }
+        said
     }
 }

@@ -33,6 +33,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME=COMMAND")]
     pub(crate) foreign: Vec<ForeignRelay>,
 
+    /// Only relays whose name contains it: floor, encoder-ingest, or a foreign one's. May be given
+    /// more than once
+    #[arg(long, value_name = "NAME")]
+    pub(crate) relay: Vec<String>,
+
     /// Path of a group at the foreign relay, with {group} and {port}; where it is given more than
     /// once, one a relay
     #[arg(long, value_name = "PATH", default_value = "/udp/{group}:{port}")]
@@ -80,7 +85,12 @@ impl Arguments {
         if self.quick { 1 } else { self.rounds }
     }
 
-    /// Whether `name` shall be measured; `viewers` names `viewers-10` too.
+    /// Whether the relay `name` shall take part.
+    pub(crate) fn wants_relay(&self, name: &str) -> bool {
+        self.relay.is_empty() || self.relay.iter().any(|word| name.contains(word.as_str()))
+    }
+
+    /// Whether the case `name` shall be measured; `viewers` names `viewers-10` too.
     pub(crate) fn wants(&self, name: &str) -> bool {
         let family = name.split('-').next().unwrap_or(name);
         self.cases.is_empty()
@@ -91,7 +101,7 @@ impl Arguments {
     }
 
     pub(crate) fn out(&self) -> PathBuf {
-        let whole = self.cases.is_empty() && !self.quick;
+        let whole = self.cases.is_empty() && self.relay.is_empty() && !self.quick;
         let folder = if whole {
             "benches/results"
         } else {

@@ -58,6 +58,19 @@ impl Outcome {
         }
         Self { scenario, relays }
     }
+
+    /// The better mode of the floor, by CPU.
+    pub(crate) fn floor(&self) -> Option<Medians> {
+        best_floor(&self.relays)
+    }
+
+    pub(crate) fn ingest(&self) -> Option<&RelayOutcome> {
+        self.relays.iter().find(|relay| relay.role == Role::Ingest)
+    }
+
+    pub(crate) fn ingest_median(&self) -> Option<Medians> {
+        self.ingest()?.median
+    }
 }
 
 fn best_floor(relays: &[RelayOutcome]) -> Option<Medians> {

@@ -38,8 +38,17 @@ pub(crate) enum Field {
     Ingest,
 }
 
+/// The measurement that is no run of relays.
+pub(crate) const ANALYSIS: &str = "analysis";
+
 /// The default of `--latency-ms`.
 pub(crate) const LATENCY_MS: u32 = 20;
+
+/// The default of `--history-ms`.
+pub(crate) const HISTORY_MS: u32 = 2000;
+
+/// What may be resident in `memory-400`.
+pub(crate) const MEMORY_400_MB: f64 = 40.0;
 
 impl Scenario {
     fn new(name: &str, channels: u32, viewers: u32, mbps: u32) -> Self {
@@ -76,13 +85,23 @@ impl Scenario {
         format!("{} x {} x {}", self.channels, self.viewers, self.mbps)
     }
 
+    /// Channels that have viewers.
+    pub(crate) fn watched(&self) -> u32 {
+        self.channels.min(self.viewers)
+    }
+
     /// Mbit/s that leave the relay.
     pub(crate) fn out_mbps(&self) -> f64 {
         f64::from(self.viewers) * f64::from(self.mbps)
     }
 }
 
-/// Everything, in the order in which it is measured.
+/// The stream whose analysis is measured, and its relay.
+pub(crate) fn analysed() -> Scenario {
+    Scenario::new(ANALYSIS, 1, 1, 40).only(Field::Ingest)
+}
+
+/// Everything that is a run of relays, in the order in which it is measured.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let mut all = vec![
         Scenario::case("A", (8, 8, 40), 1.25),
@@ -108,8 +127,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     }
     for channels in [1, 10, 100, 250] {
         let name = format!("channels-{channels}");
+        // The floor receives only what is watched: nothing to compare with.
         let viewers = channels.min(10);
-        all.push(Scenario::new(&name, channels, viewers, 4).only(Field::IngestAndFloor));
+        all.push(Scenario::new(&name, channels, viewers, 4).only(Field::Ingest));
     }
     all.push(Scenario {
         from_memory: true,

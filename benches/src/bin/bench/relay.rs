@@ -1,7 +1,7 @@
 //! The relays that take part: how each is started, and where its channels are.
 
-use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use e2e::http::Http;
 use e2e::metrics::Metrics;
@@ -28,6 +28,13 @@ pub(crate) enum Role {
     Floor,
     Ingest,
     Foreign,
+}
+
+/// Losses that encoder-ingest counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnAccount {
+    pub(crate) lost: f64,
+    skipped_bytes: f64,
 }
 
 /// A relay under way.
@@ -82,7 +89,7 @@ impl Contender {
     }
 
     /// What it says itself about losses; for people who wonder where a packet went.
-    pub(crate) fn own_account(&self, lab: &Lab) -> Option<String> {
+    pub(crate) fn own_account(&self, lab: &Lab) -> Option<OwnAccount> {
         if self.role() != Role::Ingest {
             return None;
         }
@@ -90,10 +97,23 @@ impl Contender {
         let answer = Http::new(&lab.client, address).try_request("GET", "/metrics", &[], b"");
         let metrics = Metrics::parse(&answer.ok()?.text());
         let value = |name: &str| metrics.value(&format!("encoder_ingest_{name}"), &[]);
-        let (lost, skipped) = (value("lost_total"), value("viewer_skipped_bytes_total"));
-        Some(format!(
-            "encoder-ingest counts {lost} lost, {skipped} bytes skipped by viewers"
-        ))
+        Some(OwnAccount {
+            lost: value("lost_total"),
+            skipped_bytes: value("viewer_skipped_bytes_total"),
+        })
+    }
+}
+
+impl fmt::Display for OwnAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            lost,
+            skipped_bytes,
+        } = self;
+        write!(
+            f,
+            "encoder-ingest counts {lost} lost, {skipped_bytes} bytes skipped by viewers"
+        )
     }
 }
 

@@ -15,17 +15,15 @@ use crate::relay::Contender;
 /// From the last viewer's start to the begin of the measurement.
 const SETTLE: Duration = Duration::from_millis(1500);
 
-/// Readers go on for so long behind the measurement: starting many takes time.
-const SPARE: Duration = Duration::from_secs(1);
+/// Readers go on for so long behind the measurement, and for more where starting them takes time.
+const SPARE: Duration = Duration::from_millis(500);
+const SPARE_PER_READER: Duration = Duration::from_millis(20);
 
 /// A history is filled for so long before viewers begin in it.
 const FILL: Duration = Duration::from_millis(3000);
 
 /// Between two looks at the threads, so that none ends unseen.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// More than this is no steady rate.
-const SLIPPED_SECONDS_MAX: f64 = 0.1;
 
 /// What one run gave.
 #[derive(Debug, Clone, Serialize)]
@@ -38,13 +36,20 @@ pub(crate) struct Run {
     pub(crate) memory: Memory,
     pub(crate) received_mbps: f64,
     pub(crate) machine: MachineShare,
-    /// Why the run does not count; empty: it does.
+    /// What was wrong with what came; a run with anything here or below does not count.
     pub(crate) faults: Vec<String>,
+    /// What the sender did not do as it should: then the relay is not judged.
+    pub(crate) sender_faults: Vec<String>,
 }
 
 impl Run {
     pub(crate) fn is_valid(&self) -> bool {
-        self.faults.is_empty()
+        self.faults.is_empty() && self.sender_faults.is_empty()
+    }
+
+    /// All that was wrong.
+    pub(crate) fn complaints(&self) -> String {
+        [&self.sender_faults[..], &self.faults].concat().join("; ")
     }
 
     fn failed(round: u32, fault: String) -> Self {
@@ -57,13 +62,14 @@ impl Run {
             received_mbps: 0.0,
             machine: MachineShare::default(),
             faults: vec![fault],
+            sender_faults: Vec::new(),
         }
     }
 }
 
 /// Between two viewers' starts: many at once would measure the start.
 fn stagger(scenario: &Scenario) -> Duration {
-    let each = scenario.viewers / scenario.channels;
+    let each = scenario.viewers / scenario.watched();
     if scenario.from_memory {
         // Each start is one measurement, and not the burst of all the others.
         Duration::from_millis(20)
@@ -95,34 +101,36 @@ pub(crate) fn run(
         sleep(FILL);
     }
     let (window, stagger) = (Duration::from_secs(seconds), stagger(scenario));
-    let starting = stagger * (scenario.viewers / scenario.channels);
-    let reading = window + SETTLE + SPARE + starting;
-    let reading = Duration::from_secs(reading.as_secs() + 1);
+    let starting = stagger * (scenario.viewers / scenario.watched());
+    let spare = SPARE + SPARE_PER_READER * scenario.watched();
+    let reading = (window + SETTLE + starting + spare).as_secs_f64().ceil();
+    let reading = Duration::from_secs_f64(reading);
     let judges = Judges::start(lab, scenario, contender, reading, stagger)?;
     sleep(SETTLE + starting);
+    let drops_at_start = lab.buffer_drops() - drops_before;
     let (cpu_percent, machine) = steady(relay.process.pid(), window);
     let memory = Memory::of(relay.process.pid());
+    let own = contender.own_account(lab);
     let findings = judges.finish(reading + starting + Duration::from_secs(30), scenario)?;
     let mut faults = findings.faults;
     if !relay.process.runs() {
         faults.push(format!("{} ended", contender.name()));
     }
+    let unwatched = scenario.watched() < scenario.channels;
+    if let Some(own) = own.filter(|own| unwatched && own.lost > 0.0) {
+        faults.push(format!(
+            "{} lost, in channels without viewers too",
+            own.lost
+        ));
+    }
     if !faults.is_empty() {
         let drops = lab.buffer_drops() - drops_before;
         faults.push(format!(
-            "the kernel dropped {drops} for want of socket buffer"
+            "the kernel dropped {drops} buffers at full sockets, {drops_at_start} of them before the steady state"
         ));
-        faults.extend(contender.own_account(lab));
+        faults.extend(own.map(|own| own.to_string()));
     }
-    let sent = sender.faults();
-    let not_sent = sent.not_sent_datagrams - sent_before.not_sent_datagrams;
-    let slipped = sent.slipped_seconds - sent_before.slipped_seconds;
-    if not_sent > 0.0 {
-        faults.push(format!("the sender did not send {not_sent} datagrams"));
-    }
-    if slipped > SLIPPED_SECONDS_MAX {
-        faults.push(format!("the sender was late by {slipped:.2} s"));
-    }
+    let sender_faults = sender.faults().since(sent_before);
     Ok(Run {
         round,
         cpu_percent,
@@ -132,6 +140,7 @@ pub(crate) fn run(
         received_mbps: findings.received_mbps,
         machine,
         faults,
+        sender_faults,
     })
 }
 
