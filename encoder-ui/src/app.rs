@@ -28,7 +28,7 @@ macro_rules! asset {
                 (header::CONTENT_TYPE, $media_type),
                 (header::CACHE_CONTROL, "no-cache"),
             ];
-            (head, include_str!(concat!("../web/", $file)))
+            (head, include_str!(concat!("../plain/", $file)))
         })
     };
 }
