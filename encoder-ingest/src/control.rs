@@ -4,13 +4,14 @@
 pub mod acknowledge;
 pub mod capture;
 mod counters;
+pub mod pin;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use common::api::channel::{Channel, ChannelStatus, Origin, Reason, Received, State};
+use common::api::channel::{Channel, ChannelStatus, InputStatus, Origin, Reason, Received, State};
 use common::api::event::{EventDraft, EventKind};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
@@ -21,7 +22,7 @@ use crate::channels::registry::{Registry, Runner};
 use crate::definition::{ChannelDefinition, ChannelId};
 use crate::events::Events;
 use crate::limits::CAPTURES_MAX;
-use crate::live::{LiveChannel, LiveViewer, ViewerId};
+use crate::live::{InputShown, LiveChannel, LiveViewer, ViewerId};
 use crate::plane::{Looked, Piece, Plane, PlaneOptions, Wanted, WorkerStatus};
 use counters::Baselines;
 
@@ -200,6 +201,7 @@ impl Control {
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &live.counters;
         let errors = self.baselines.since_reset(live);
+        let inputs = live.inputs.load();
         let jitter_us = load(&counters.arrival_jitter_us);
         let constant = counters.rate_is_constant.load(Ordering::Relaxed);
         ChannelStatus {
@@ -214,6 +216,9 @@ impl Control {
             tr101290: errors.tr101290,
             arrival_jitter_us: constant.then_some(jitter_us),
             services: live.services.load().as_ref().clone(),
+            active_input: inputs.active,
+            pinned_input: inputs.pinned,
+            inputs: inputs.conditions.iter().map(input_status).collect(),
             acknowledged: live
                 .acknowledged
                 .load()
@@ -248,6 +253,13 @@ impl Control {
                 self.started(),
             )
         }
+    }
+}
+
+fn input_status(input: &InputShown) -> InputStatus {
+    InputStatus {
+        joined: input.joined,
+        condition: input.condition.to_owned(),
     }
 }
 

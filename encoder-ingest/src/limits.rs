@@ -170,6 +170,29 @@ pub const CAPTURES_MAX: usize = 2;
 /// The longest capture that may be asked for; it has what the history has anyway.
 pub const CAPTURE_SECONDS_MAX: u32 = 600;
 
+/// Another input must have been well for so long before it takes over from one at fault.
+pub const FAILOVER_TAKEOVER: Duration = Duration::from_millis(300);
+
+/// An input that has been taken is not left for so long, unless nothing comes from it.
+pub const FAILOVER_DWELL: Duration = Duration::from_secs(2);
+
+/// A preferred input is gone back to once it has been well for so long; each time that it fails
+/// within [`RETURN_TRIAL`] of the return, for twice as long.
+pub const RETURN_HOLD_FIRST: Duration = Duration::from_secs(10);
+
+/// The longest time that a preferred input has to be well before it is gone back to.
+pub const RETURN_HOLD_MAX: Duration = Duration::from_secs(300);
+
+/// A preferred input that has held out for so long after the return is as good as any.
+pub const RETURN_TRIAL: Duration = Duration::from_secs(60);
+
+/// Drains of one input that is tried, at one look; each is as many receives as a turn may make. What
+/// the socket holds beyond waits for the next look.
+pub const TRIAL_DRAINS_MAX: usize = 8;
+
+/// An input that could not be joined is tried again after so long.
+pub const TRIAL_RETRY: Duration = Duration::from_secs(1);
+
 /// Diagnoses that wait for their probes. Further ones are refused with 503.
 pub const DIAGNOSES_MAX: usize = 16;
 

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use common::api::channel::{Acknowledgement, ChannelStatus, Service};
@@ -24,8 +24,29 @@ pub struct LiveChannel {
     pub services: ArcSwap<Vec<Service>>,
     /// What went wrong lately, oldest first; control's.
     pub errors: ArcSwap<Vec<ErrorSeen>>,
+    /// Of a channel with several inputs; control's.
+    pub inputs: ArcSwap<InputsShown>,
+    /// The input that an operator holds; [`usize::MAX`]: none.
+    pinned: AtomicUsize,
     /// Set by an operator, ended by the monitor when the channel is well again.
     pub acknowledged: ArcSwapOption<Acknowledged>,
+}
+
+/// The inputs of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InputsShown {
+    /// Index of the one in use.
+    pub active: usize,
+    pub pinned: Option<usize>,
+    /// Of each, where there are several.
+    pub conditions: Vec<InputShown>,
+}
+
+/// One of several inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputShown {
+    pub joined: bool,
+    pub condition: &'static str,
 }
 
 /// An operator has seen that the channel is ill.
@@ -55,8 +76,23 @@ impl LiveChannel {
             status: ArcSwap::from_pointee(status),
             services: ArcSwap::default(),
             errors: ArcSwap::default(),
+            inputs: ArcSwap::default(),
+            pinned: AtomicUsize::new(usize::MAX),
             acknowledged: ArcSwapOption::empty(),
         }
+    }
+
+    /// Holds one input; none: failover chooses.
+    pub fn pin(&self, input: Option<usize>) {
+        self.pinned
+            .store(input.unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// The input that is held.
+    #[must_use]
+    pub fn pinned(&self) -> Option<usize> {
+        let pinned = self.pinned.load(Ordering::Relaxed);
+        (pinned != usize::MAX).then_some(pinned)
     }
 }
 

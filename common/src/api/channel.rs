@@ -113,9 +113,25 @@ pub struct ChannelStatus {
     /// none where the stream's rate is not constant, so that the network's share can't be told.
     pub arrival_jitter_us: Option<u64>,
     pub services: Vec<Service>,
+    /// The input that an operator holds; null: failover chooses.
+    #[serde(default)]
+    pub pinned_input: Option<usize>,
+    /// How each input fares, where there are several.
+    #[serde(default)]
+    pub inputs: Vec<InputStatus>,
     /// An operator has seen that it is ill; null: nobody, or it has been well since.
     #[serde(default)]
     pub acknowledged: Option<Acknowledgement>,
+}
+
+/// How one of several inputs fares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InputStatus {
+    /// Its group is joined: it is in use, or tried.
+    pub joined: bool,
+    /// `ok`, what is wrong (`interface`, `silence`, `sync_loss`, `continuity`, `missing_pid`,
+    /// `scrambled`), or `unknown`: it is not joined, or has only just been.
+    pub condition: String,
 }
 
 /// An operator has seen that a channel is ill.
@@ -239,6 +255,8 @@ impl ChannelStatus {
             tr101290: Tr101290::default(),
             arrival_jitter_us: None,
             services: Vec::new(),
+            pinned_input: None,
+            inputs: Vec::new(),
             acknowledged: None,
         }
     }

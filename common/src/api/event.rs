@@ -55,6 +55,9 @@ pub enum EventKind {
     ConfigRefused,
     ViewerKicked,
     CountersReset,
+    /// Another of a channel's inputs is in use.
+    InputSwitched,
+    /// An operator holds an input, or lets failover choose again.
     InputPinned,
     /// An operator has seen that a channel is ill, or that has come to its end.
     Acknowledged,

@@ -17,9 +17,11 @@ use tokio::sync::mpsc::Sender;
 
 use super::kept::{HISTORY_BYTES_FIRST, Kept};
 use super::links::{Links, news};
+use super::membership::Change;
 use super::options::{Notice, PlaneOptions};
 use super::search::{Search, Surroundings};
 use super::shared::{Shared, Wish};
+use super::trial::TrialBench;
 use crate::door::Reply;
 use crate::live::ViewerEnd;
 use crate::nics::resolve;
@@ -44,6 +46,7 @@ pub(super) struct Keeper {
     links: Links,
     kept: BTreeMap<ChannelKey, Kept>,
     search: Search,
+    bench: TrialBench,
     judged_ms: u64,
     rated_ms: u64,
 }
@@ -72,6 +75,7 @@ impl Keeper {
             links,
             kept,
             search: Search::default(),
+            bench: TrialBench::default(),
             judged_ms: 0,
             rated_ms: 0,
         }
@@ -125,7 +129,8 @@ impl Keeper {
         while let Ok(wish) = self.queues.wishes.try_recv() {
             match wish {
                 Wish::Keep { key, live, worker } => {
-                    self.kept.insert(key, Kept::new(live, worker));
+                    let kept = Kept::new(live, worker, self.now_ms());
+                    self.kept.insert(key, kept);
                 }
                 Wish::Forget { key } => {
                     self.kept.remove(&key);
@@ -178,12 +183,17 @@ impl Keeper {
         };
         self.search.turn(&mut self.kept, around);
         for (key, kept) in &mut self.kept {
+            let tell = |worker, change: Option<Change>| {
+                if let Some(change) = change {
+                    self.shared.command(worker, change.command(*key));
+                }
+            };
             let change =
                 kept.keep_membership(self.links.links(), &self.options, now_ms, &mut events);
-            if let Some(change) = change {
-                self.shared.command(kept.worker, change.command(*key));
-            }
+            tell(kept.worker, change);
             if judge {
+                let change = kept.watch_inputs(around, &mut self.bench, &mut events);
+                tell(kept.worker, change);
                 kept.judge(around, self.search.filter(), &mut events);
             }
             if rate {

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use common::api::event::{EventDraft, EventKind};
+use common::api::event::EventDraft;
 use common::net::interfaces::Link;
 
 use super::filter::Filter;
+use super::inputs::{Inputs, rejoin_event};
 use super::judge::{Case, Judge};
 use super::membership::{Change, Membership, target};
 use super::options::{Looked, PlaneOptions};
 use super::probe::Ours;
 use super::search::Surroundings;
 use super::silence::{Finding, Silence};
+use super::trial::TrialBench;
 use crate::door::Command;
 use crate::live::LiveChannel;
 use crate::relay::channel::ChannelKey;
@@ -23,6 +25,7 @@ pub(super) struct Kept {
     pub(super) live: Arc<LiveChannel>,
     pub(super) worker: usize,
     membership: Membership,
+    inputs: Inputs,
     judge: Judge,
     ts_bytes: u64,
 }
@@ -51,11 +54,12 @@ impl Change {
 }
 
 impl Kept {
-    pub(super) fn new(live: Arc<LiveChannel>, worker: usize) -> Self {
+    pub(super) fn new(live: Arc<LiveChannel>, worker: usize, now_ms: u64) -> Self {
         Self {
             live,
             worker,
             membership: Membership::default(),
+            inputs: Inputs::new(now_ms),
             judge: Judge::default(),
             ts_bytes: 0,
         }
@@ -75,12 +79,32 @@ impl Kept {
         self.judge.finding()
     }
 
-    pub(super) fn ours(&self) -> Option<Ours> {
-        let (group, interface_index) = self.membership.joined()?;
-        Some(Ours {
+    /// What is joined for it.
+    pub(super) fn ours(&self) -> impl Iterator<Item = Ours> {
+        let tried = self.inputs.tried();
+        let tried = tried.map(|receiver| (receiver.group(), receiver.interface_index()));
+        let all = self.membership.joined().into_iter().chain(tried);
+        all.map(|(group, interface_index)| Ours {
             group: group.group(),
             interface_index,
         })
+    }
+
+    /// Looks how the inputs fare; answers what the worker must be told when another takes over.
+    pub(super) fn watch_inputs(
+        &mut self,
+        around: Surroundings<'_>,
+        bench: &mut TrialBench,
+        events: &mut Vec<EventDraft>,
+    ) -> Option<Change> {
+        let switched = self.inputs.look(&self.live, around, bench, events)?;
+        let change = self
+            .membership
+            .change_input(switched.receiver, around.now_ms);
+        if change.is_some() {
+            self.show_buffer();
+        }
+        change
     }
 
     /// Leaves the silent group for a moment; false when it was not joined.
@@ -105,17 +129,16 @@ impl Kept {
         now_ms: u64,
         events: &mut Vec<EventDraft>,
     ) -> Option<Change> {
-        let counters = &self.live.counters;
         self.judge.look(&self.live, now_ms);
         let definition = self.live.definition.load();
-        let (input, link) = target(&definition, &options.interfaces, links);
+        self.inputs.follow(&self.live, &definition, now_ms);
+        let active = self.inputs.active();
+        let (input, link) = target(&definition, active, &options.interfaces, links);
         let change = self
             .membership
             .update(input, link, options.receive_buffer_bytes, now_ms);
         if change.is_some() {
-            counters
-                .receive_buffer_bytes
-                .store(self.membership.granted_bytes() as u64, Relaxed);
+            self.show_buffer();
             return change;
         }
         let up = link.is_some_and(|link| link.up && link.carrier);
@@ -127,20 +150,17 @@ impl Kept {
             None
         };
         if matches!(change, Some(Change::Rejoined)) {
-            let count = counters.rejoins.fetch_add(1, Relaxed) + 1;
-            let detail = "silent: left the group and joined it again";
-            let mut event = EventDraft::new(EventKind::Rejoined, detail)
-                .channel(self.live.id.as_str())
-                .reason("silent")
-                .param("count", count);
-            if let (Some(input), Some(link)) = (input, link) {
-                let group = input.url.group;
-                event = event.param("group", group).param("interface", &link.name);
-            }
-            events.push(event);
+            let told = input.zip(link);
+            events.extend(told.map(|(input, link)| rejoin_event(&self.live, input, link)));
             return None;
         }
         change
+    }
+
+    fn show_buffer(&self) {
+        let granted = self.membership.granted_bytes() as u64;
+        let shown = &self.live.counters.receive_buffer_bytes;
+        shown.store(granted, Relaxed);
     }
 
     /// Judges the channel and says so when that changes.
@@ -151,7 +171,13 @@ impl Kept {
         events: &mut Vec<EventDraft>,
     ) {
         let definition = self.live.definition.load();
-        let (input, link) = target(&definition, &around.options.interfaces, around.links);
+        let active = self.inputs.active();
+        let (input, link) = target(
+            &definition,
+            active,
+            &around.options.interfaces,
+            around.links,
+        );
         let Some(input) = input else { return };
         let case = Case {
             definition: &definition,

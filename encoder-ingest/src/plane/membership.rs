@@ -3,14 +3,12 @@
 //! Sockets are opened, joined and closed here and not on the workers, since all three take a lock
 //! of the kernel's that a NIC which comes or goes may hold for long.
 
-use std::time::Duration;
-
 use common::group::MulticastGroup;
 use common::net::interfaces::Link;
 use common::net::receive::{MulticastReceiver, ReceiveError};
 
+use super::backoff::Backoff;
 use crate::definition::{ChannelDefinition, InputDefinition};
-use crate::limits::{REJOIN_WAIT_FIRST, REJOIN_WAIT_MAX};
 use crate::nics::{InterfaceSelector, resolve};
 
 /// The membership of one channel.
@@ -20,6 +18,8 @@ pub(super) struct Membership {
     error: Option<String>,
     /// Not to be tried again before.
     retry_ms: u64,
+    /// What is joined is of another input than is wanted now.
+    outdated: bool,
 }
 
 /// A socket that is a member. The data plane holds another handle to it.
@@ -29,13 +29,6 @@ struct Joined {
     rejoin: Backoff,
     /// It has been left for a moment.
     left: bool,
-}
-
-/// When a silent channel is joined anew.
-#[derive(Debug, Clone, Copy)]
-struct Backoff {
-    since_ms: u64,
-    wait: Duration,
 }
 
 /// What the data plane must be told.
@@ -112,7 +105,7 @@ impl Membership {
         let same_stream = self
             .joined
             .as_ref()
-            .is_some_and(|joined| joined.receiver.group() == group);
+            .is_some_and(|joined| !self.outdated && joined.receiver.group() == group);
         let same_nic = self
             .joined
             .as_ref()
@@ -122,12 +115,7 @@ impl Membership {
         }
         match open(group, link, buffer_bytes) {
             Ok((receiver, kept)) => {
-                self.error = None;
-                self.joined = Some(Joined {
-                    receiver: kept,
-                    rejoin: Backoff::new(now_ms),
-                    left: false,
-                });
+                self.joins(kept, now_ms);
                 Some(Change::Receive {
                     receiver,
                     same_stream,
@@ -141,6 +129,33 @@ impl Membership {
         }
     }
 
+    /// Another input is wanted: its socket, where it is joined already.
+    pub(super) fn change_input(
+        &mut self,
+        receiver: Option<MulticastReceiver>,
+        now_ms: u64,
+    ) -> Option<Change> {
+        self.outdated = true;
+        self.retry_ms = now_ms;
+        let receiver = receiver?;
+        let kept = receiver.try_clone().ok()?;
+        self.joins(kept, now_ms);
+        Some(Change::Receive {
+            receiver,
+            same_stream: false,
+        })
+    }
+
+    fn joins(&mut self, receiver: MulticastReceiver, now_ms: u64) {
+        self.error = None;
+        self.outdated = false;
+        self.joined = Some(Joined {
+            receiver,
+            rejoin: Backoff::new(now_ms),
+            left: false,
+        });
+    }
+
     /// Joins a silent channel anew when it is time; a stream that flows is never touched.
     pub(super) fn rejoin(
         &mut self,
@@ -149,14 +164,9 @@ impl Membership {
         now_ms: u64,
     ) -> Option<Change> {
         let joined = self.joined.as_mut().filter(|joined| !joined.left)?;
-        let quiet_since = last_datagram_ms.unwrap_or(0);
-        if quiet_since > joined.rejoin.since_ms {
-            joined.rejoin = Backoff::new(quiet_since);
-        }
-        if now_ms.saturating_sub(quiet_since) < silence_ms || !joined.rejoin.is_over(now_ms) {
+        if !joined.rejoin.is_due(last_datagram_ms, silence_ms, now_ms) {
             return None;
         }
-        joined.rejoin.longer(now_ms);
         match joined.receiver.rejoin() {
             Ok(()) => Some(Change::Rejoined),
             Err(error) => {
@@ -169,13 +179,14 @@ impl Membership {
     }
 }
 
-/// The input in use, and the NIC that it means.
+/// The input `active`, and the NIC that it means.
 pub(super) fn target<'a, 'b>(
     definition: &'a ChannelDefinition,
+    active: usize,
     defaults: &'a [InterfaceSelector],
     links: &'b [Link],
 ) -> (Option<&'a InputDefinition>, Option<&'b Link>) {
-    let Some(input) = definition.inputs.first() else {
+    let Some(input) = definition.inputs.get(active) else {
         return (None, None);
     };
     let link = resolve(selectors(input, defaults), links);
@@ -203,24 +214,4 @@ fn open(
         .try_clone()
         .map_err(|source| ReceiveError::Open { group, source })?;
     Ok((receiver, kept))
-}
-
-impl Backoff {
-    fn new(since_ms: u64) -> Self {
-        Self {
-            since_ms,
-            wait: REJOIN_WAIT_FIRST,
-        }
-    }
-
-    fn is_over(self, now_ms: u64) -> bool {
-        Duration::from_millis(now_ms.saturating_sub(self.since_ms)) >= self.wait
-    }
-
-    fn longer(&mut self, now_ms: u64) {
-        *self = Self {
-            since_ms: now_ms,
-            wait: (self.wait * 2).min(REJOIN_WAIT_MAX),
-        };
-    }
 }

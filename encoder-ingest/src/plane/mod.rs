@@ -4,13 +4,18 @@
 //! - [`options`]: what crosses this door
 //! - [`shared`]: what control's threads share
 //! - [`questions`]: what keeper and workers are asked about one channel
-//! - [`membership`]: where a channel joins, and when anew
+//! - [`backoff`], [`membership`]: where a channel joins, and when anew
 //! - [`silence`], [`drops`], [`filter`], [`probe`], [`search`]: where a silent group is looked for
+//! - [`condition`], [`failover`], [`trial`], [`inputs`]: which of several inputs is used
 //! - [`tally`], [`judge`]: what is counted and said of a channel
 //! - [`links`], [`kept`], [`keeper`]: the thread that watches NICs and judges channels
 
+mod backoff;
+mod condition;
 mod drops;
+mod failover;
 mod filter;
+mod inputs;
 mod judge;
 mod keeper;
 mod kept;
@@ -23,6 +28,7 @@ mod search;
 mod shared;
 mod silence;
 mod tally;
+mod trial;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;

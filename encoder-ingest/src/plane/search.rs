@@ -154,7 +154,7 @@ impl Search {
         channels: &mut Channels,
         around: Surroundings<'_>,
     ) -> Look {
-        let ours: Vec<_> = channels.values().filter_map(Kept::ours).collect();
+        let ours: Vec<_> = channels.values().flat_map(Kept::ours).collect();
         let nics = probing.then(|| candidates(around.options, around.links, &silence, &ours));
         let mut look = Look {
             key,

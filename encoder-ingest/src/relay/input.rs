@@ -49,14 +49,17 @@ pub struct Drained {
 const SLOT_BYTES: usize = 8 * PACKET_BYTES;
 
 impl Input {
+    /// A stream that begins here. The socket may have been another's: what it dropped until now is
+    /// no loss of this stream, and it is gone on with as it is.
     #[must_use]
     pub fn new(receiver: MulticastReceiver) -> Self {
+        let dropped = receiver.dropped_buffers().unwrap_or(0);
         Self {
-            receiver,
             ingress: Ingress::default(),
-            mode: Mode::default(),
-            dropped: 0,
-            placed: 0,
+            mode: Mode::of(receiver.coalescing()),
+            dropped,
+            placed: dropped,
+            receiver,
         }
     }
 
@@ -74,16 +77,11 @@ impl Input {
     #[must_use]
     pub fn with_receiver(self, receiver: MulticastReceiver) -> (Self, MulticastReceiver) {
         let old = self.receiver;
-        (
-            Self {
-                receiver,
-                ingress: self.ingress,
-                mode: Mode::default(),
-                dropped: 0,
-                placed: 0,
-            },
-            old,
-        )
+        let input = Self {
+            ingress: self.ingress,
+            ..Self::new(receiver)
+        };
+        (input, old)
     }
 
     #[must_use]

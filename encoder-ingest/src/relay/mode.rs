@@ -22,6 +22,15 @@ pub struct Mode {
 }
 
 impl Mode {
+    /// Of a socket that glues already, or not.
+    #[must_use]
+    pub fn of(coalesced: bool) -> Self {
+        Self {
+            coalesced,
+            ..Self::default()
+        }
+    }
+
     #[must_use]
     pub fn coalesced(&self) -> bool {
         self.coalesced

@@ -7,8 +7,8 @@ use e2e::ingest::{Ingest, Options};
 use e2e::scene::{GROUP, Scene, URL};
 use e2e::wait::{seconds, wait_until};
 
-/// Paths and methods of the contract, 2.4, but for what later issues bring: nodes, failover.
-const PROMISED: [(&str, &[&str]); 16] = [
+/// Paths and methods of the contract, 2.4, but for what later issues bring: nodes.
+const PROMISED: [(&str, &[&str]); 17] = [
     ("/api/v1/channels", &["get", "post"]),
     ("/api/v1/channels/{id}", &["get", "put", "delete"]),
     ("/api/v1/channels:apply", &["post"]),
@@ -19,6 +19,7 @@ const PROMISED: [(&str, &[&str]); 16] = [
     ("/api/v1/channels/{id}/errors", &["get"]),
     ("/api/v1/channels/{id}/acknowledge", &["put", "delete"]),
     ("/api/v1/channels/{id}/capture.ts", &["get"]),
+    ("/api/v1/channels/{id}/pin", &["post", "delete"]),
     ("/api/v1/interfaces", &["get"]),
     ("/api/v1/events", &["get"]),
     ("/api/v1/events.json", &["get"]),

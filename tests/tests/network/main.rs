@@ -1,6 +1,7 @@
 //! Real sockets in network namespaces: what arrives, from whom, in which form, and how a NIC's or
 //! a viewer's life changes it.
 
+mod inputs;
 mod joining;
 mod kinds;
 mod multicast;

@@ -14,6 +14,7 @@ mod diagnose;
 mod errors;
 mod events;
 mod interfaces;
+mod pin;
 mod request;
 mod status;
 #[cfg(test)]
@@ -55,6 +56,7 @@ fn described() -> OpenApiRouter<Arc<Control>> {
         .routes(routes!(channels::reset_counters))
         .routes(routes!(acknowledge::acknowledge, acknowledge::take_back))
         .routes(routes!(capture::capture))
+        .routes(routes!(pin::pin, pin::unpin))
         .routes(routes!(diagnose::diagnose))
         .routes(routes!(errors::list))
         .routes(routes!(viewers::list))

@@ -392,7 +392,8 @@ async fn a_channel_is_shown_as_promised() {
                     "pcr_discontinuity_error": 0, "pcr_accuracy_error": 0, "pts_error": 0,
                     "cat_error": 0,
                 },
-                "arrival_jitter_us": null, "services": [], "acknowledged": null,
+                "arrival_jitter_us": null, "services": [], "pinned_input": null, "inputs": [],
+                "acknowledged": null,
             },
         })
     );
@@ -820,6 +821,43 @@ async fn a_capture_is_what_the_history_has() {
 }
 
 #[tokio::test]
+async fn an_input_is_held_and_let_go() {
+    let api = Api::new();
+    let mut body = channel("news");
+    body["inputs"] = json!([{"url": "udp://239.1.1.1:5000"}, {"url": "udp://239.1.1.2:5000"}]);
+    assert_eq!(api.post(&body).await.status, 201);
+    let id = ChannelId::made("news".to_owned());
+    let live = api.plane.channel(&id).expect("the channel runs");
+    for _ in 0..2 {
+        let pinned = api.ask("POST /channels/news/pin?input=1").await;
+        assert_eq!(pinned.status, 204, "{pinned:?}");
+    }
+    assert_eq!(live.pinned(), Some(1));
+    for beyond in [2, 8, u32::MAX] {
+        let line = format!("POST /channels/news/pin?input={beyond}");
+        let none = api.ask(&line).await.problem(400);
+        assert_eq!(none["reason"], "unknown_input");
+        let why = format!("channel news has no input {beyond}: it has 2, counted from 0");
+        assert_eq!(none["detail"], why);
+    }
+    for wrong in ["", "?input=x", "?input=-1", "?input=1&x=1"] {
+        let line = format!("POST /channels/news/pin{wrong}");
+        let problem = api.ask(&line).await.problem(400);
+        assert_eq!(problem["reason"], "query", "{wrong}");
+    }
+    let gone = api.ask("POST /channels/nowhere/pin?input=0").await;
+    assert_eq!(gone.problem(404)["reason"], "unknown_channel");
+    assert_eq!(live.pinned(), Some(1));
+    assert_eq!(api.ask("DELETE /channels/news/pin").await.status, 204);
+    assert_eq!(live.pinned(), None);
+    let events = api.ask("GET /events.json").await.json();
+    let events = events["events"].as_array().expect("events");
+    let told = events.iter().filter(|one| one["kind"] == "input_pinned");
+    let told: Vec<&Value> = told.map(|one| &one["reason"]).collect();
+    assert_eq!(told, ["pinned", "unpinned"]);
+}
+
+#[tokio::test]
 async fn a_diagnosis_tells_in_words_what_was_found() {
     let api = Api::new();
     let probed = |interface: &str, outcome| Probed {
@@ -853,6 +891,31 @@ async fn a_diagnosis_tells_in_words_what_was_found() {
     assert_eq!(busy.headers[header::RETRY_AFTER], "10");
 }
 
+/// The contract, 2.4, without what later capabilities bring.
+const PROMISED: [&str; 21] = [
+    "GET /channels",
+    "POST /channels",
+    "GET /channels/{id}",
+    "PUT /channels/{id}",
+    "DELETE /channels/{id}",
+    "POST /channels:apply",
+    "GET /channels/{id}/viewers",
+    "DELETE /viewers/{id}",
+    "POST /channels/{id}/counters:reset",
+    "POST /channels/{id}/diagnose",
+    "POST /channels/{id}/pin",
+    "DELETE /channels/{id}/pin",
+    "GET /channels/{id}/capture.ts",
+    "PUT /channels/{id}/acknowledge",
+    "DELETE /channels/{id}/acknowledge",
+    "GET /channels/{id}/errors",
+    "GET /interfaces",
+    "GET /events",
+    "GET /events.json",
+    "GET /status",
+    "GET /openapi.json",
+];
+
 #[tokio::test]
 async fn the_description_is_of_all_that_is_there_and_no_more() {
     let api = Api::new();
@@ -871,29 +934,7 @@ async fn the_description_is_of_all_that_is_there_and_no_more() {
             methods.map(move |method| format!("{} {path}", method.to_uppercase()))
         })
         .collect();
-    // The contract, 2.4, without what later capabilities bring.
-    let mut promised = [
-        "GET /channels",
-        "POST /channels",
-        "GET /channels/{id}",
-        "PUT /channels/{id}",
-        "DELETE /channels/{id}",
-        "POST /channels:apply",
-        "GET /channels/{id}/viewers",
-        "DELETE /viewers/{id}",
-        "POST /channels/{id}/counters:reset",
-        "POST /channels/{id}/diagnose",
-        "GET /channels/{id}/capture.ts",
-        "PUT /channels/{id}/acknowledge",
-        "DELETE /channels/{id}/acknowledge",
-        "GET /channels/{id}/errors",
-        "GET /interfaces",
-        "GET /events",
-        "GET /events.json",
-        "GET /status",
-        "GET /openapi.json",
-    ]
-    .map(|line| line.replacen(' ', " /api/v1", 1));
+    let mut promised = PROMISED.map(|line| line.replacen(' ', " /api/v1", 1));
     let mut sorted = described.clone();
     sorted.sort();
     promised.sort();

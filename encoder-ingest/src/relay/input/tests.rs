@@ -149,3 +149,46 @@ fn glued_runs_on_the_careful_path_come_out_whole() {
         .collect();
     assert_eq!(came, (0..u32::from(rig.sent) * 7).collect::<Vec<u32>>());
 }
+
+/// An input that was tried goes over to a channel as a socket that has dropped and may be glueing.
+#[test]
+fn a_socket_that_was_anothers_brings_none_of_its_losses() {
+    for rtp in [false, true] {
+        let mut rig = Rig::new(if rtp { 5 } else { 4 }, 20_000);
+        assert!(rig.overrun(rtp) > 400);
+        // Queued before it goes over.
+        rig.send(3, rtp);
+        rig.input = Input::new(rig.input.into_receiver());
+        rig.received = 0;
+        rig.send(3, rtp);
+        (0..5).for_each(|_| rig.drain());
+        rig.input.check_drops();
+        assert_eq!(rig.received, 6);
+        let counts = rig.input.counts();
+        let lost = (counts.lost_kernel, counts.lost_network, counts.malformed);
+        assert_eq!(lost, (0, 0, 0), "RTP: {rtp}");
+    }
+}
+
+#[test]
+fn a_socket_that_glues_already_is_gone_on_with() {
+    let mut rig = Rig::new(6, 1 << 20);
+    rig.input.receiver.set_coalescing(true).expect("GRO");
+    rig.input = Input::new(rig.input.into_receiver());
+    let mut run = Vec::new();
+    for sequence in 0..30 {
+        run.extend_from_slice(&plain_header(sequence, 0, 7));
+        for index in 0..7 {
+            let mut packet = [0x33; PACKET_BYTES];
+            let cc = u8::try_from((sequence * 7 + index) & 15).expect("four bits");
+            packet[..4].copy_from_slice(&[0x47, 1, 0, 0x10 | cc]);
+            run.extend_from_slice(&packet);
+        }
+    }
+    let sent = rig.sender.send(&[IoSlice::new(&run)], Some(1328));
+    assert_eq!(sent.expect("sent"), 1);
+    rig.drain();
+    assert_eq!(rig.received, 30);
+    assert_eq!(rig.input.counts().malformed, 0);
+    assert_eq!(rig.recorder.history().head(), 30 * 1316);
+}

@@ -1,0 +1,282 @@
+//! Which input a channel with several uses. Pure: given how each fares, and `now`.
+//!
+//! The active input is left for another that is proven well, never for one that is not; it is gone
+//! back to the preferred one once that has been well for long. A pin holds one input, come what may.
+
+use std::time::Duration;
+
+use super::condition::Fault;
+use super::silence::since;
+use crate::limits::{
+    FAILOVER_DWELL, FAILOVER_TAKEOVER, RETURN_HOLD_FIRST, RETURN_HOLD_MAX, RETURN_TRIAL,
+};
+
+/// The choice of one channel.
+#[derive(Debug)]
+pub(super) struct Failover {
+    active: usize,
+    switched_ms: Option<u64>,
+    /// When it went back to a preferred input of its own accord.
+    returned_ms: Option<u64>,
+    /// How long a preferred input must be well before it is gone back to.
+    return_hold: Duration,
+}
+
+/// How an input fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct View {
+    pub(super) fault: Option<Fault>,
+    /// How long it has been well; none: it is not, or is not watched.
+    pub(super) well_for: Option<Duration>,
+}
+
+/// Why another input is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The active one is at fault.
+    Fault(Fault),
+    /// A preferred one is well again.
+    Return,
+    Pin,
+}
+
+impl Cause {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fault(fault) => fault.as_str(),
+            Self::Return => "preferred_well",
+            Self::Pin => "pinned",
+        }
+    }
+}
+
+impl Default for Failover {
+    fn default() -> Self {
+        Self {
+            active: 0,
+            switched_ms: None,
+            returned_ms: None,
+            return_hold: RETURN_HOLD_FIRST,
+        }
+    }
+}
+
+impl Failover {
+    pub(super) fn active(&self) -> usize {
+        self.active
+    }
+
+    /// The inputs are others now; the one in use has become `active`.
+    pub(super) fn renumber(&mut self, active: usize) {
+        *self = Self {
+            active,
+            ..Self::default()
+        };
+    }
+
+    /// Whether `input` is to be joined beside the active one, so that its condition is known: all
+    /// others while the active one is at fault, else those that are preferred to it.
+    pub(super) fn wants(&self, input: usize, active: View, pinned: bool) -> bool {
+        input != self.active && !pinned && (active.fault.is_some() || input < self.active)
+    }
+
+    /// Decides; `views` are those of all inputs.
+    pub(super) fn decide(
+        &mut self,
+        views: &[View],
+        pin: Option<usize>,
+        now_ms: u64,
+    ) -> Option<Cause> {
+        if let Some(pin) = pin.filter(|pin| *pin < views.len()) {
+            return (pin != self.active).then(|| self.switch(pin, Cause::Pin, now_ms));
+        }
+        let active = views.get(self.active).copied().unwrap_or_default();
+        let well = |hold: Duration| {
+            move |(_, view): &(usize, &View)| view.well_for.is_some_and(|well| well >= hold)
+        };
+        let mut others = views.iter().enumerate();
+        if let Some(fault) = active.fault.filter(|fault| self.may_leave(*fault, now_ms)) {
+            let other = |(index, _): &(usize, &View)| *index != self.active;
+            let (to, _) = others.filter(other).find(well(FAILOVER_TAKEOVER))?;
+            return Some(self.switch(to, Cause::Fault(fault), now_ms));
+        }
+        let preferred = |(index, _): &(usize, &View)| *index < self.active;
+        let mut preferred = others.by_ref().take_while(preferred);
+        let (to, _) = preferred.find(well(self.return_hold))?;
+        Some(self.switch(to, Cause::Return, now_ms))
+    }
+
+    /// An input that has only just been taken is left at once only if nothing comes from it.
+    fn may_leave(&self, fault: Fault, now_ms: u64) -> bool {
+        let dwelt = self
+            .switched_ms
+            .is_none_or(|switched| since(switched, now_ms) >= FAILOVER_DWELL);
+        dwelt || matches!(fault, Fault::Interface | Fault::Silence)
+    }
+
+    fn switch(&mut self, to: usize, cause: Cause, now_ms: u64) -> Cause {
+        // A preferred input that fails soon after the return has to be well for longer next time.
+        if let (Cause::Fault(_), Some(returned)) = (cause, self.returned_ms.take()) {
+            self.return_hold = if since(returned, now_ms) < RETURN_TRIAL {
+                (self.return_hold * 2).min(RETURN_HOLD_MAX)
+            } else {
+                RETURN_HOLD_FIRST
+            };
+        }
+        if cause == Cause::Return {
+            self.returned_ms = Some(now_ms);
+        }
+        self.active = to;
+        self.switched_ms = Some(now_ms);
+        cause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WELL_S: u64 = 1_000_000;
+
+    fn well(seconds: u64) -> View {
+        View {
+            fault: None,
+            well_for: Some(Duration::from_secs(seconds)),
+        }
+    }
+
+    fn ill(fault: Fault) -> View {
+        View {
+            fault: Some(fault),
+            well_for: None,
+        }
+    }
+
+    const UNKNOWN: View = View {
+        fault: None,
+        well_for: None,
+    };
+
+    /// A choice that uses `active`, for long.
+    fn using(active: usize) -> Failover {
+        Failover {
+            active,
+            ..Failover::default()
+        }
+    }
+
+    #[test]
+    fn the_first_that_is_proven_well_is_taken_and_none_else() {
+        let silent = ill(Fault::Silence);
+        let moment = View {
+            fault: None,
+            well_for: Some(FAILOVER_TAKEOVER),
+        };
+        let too_short = View {
+            fault: None,
+            well_for: Some(FAILOVER_TAKEOVER - Duration::from_millis(1)),
+        };
+        for (name, active, views, want) in [
+            ("all is well", 0, vec![well(WELL_S), UNKNOWN], 0),
+            ("nothing is known of the other", 0, vec![silent, UNKNOWN], 0),
+            ("the other is ill too", 0, vec![silent, silent], 0),
+            ("not for long enough", 0, vec![silent, too_short], 0),
+            ("proven", 0, vec![silent, moment], 1),
+            (
+                "the first that is",
+                0,
+                vec![silent, silent, well(1), well(9)],
+                2,
+            ),
+            ("back, when the backup fails", 1, vec![well(1), silent], 0),
+            ("scrambled", 0, vec![ill(Fault::Scrambled), well(1)], 1),
+            ("continuity", 0, vec![ill(Fault::Continuity), well(1)], 1),
+            ("missing PID", 0, vec![ill(Fault::MissingPid), well(1)], 1),
+            ("sync", 0, vec![ill(Fault::SyncLoss), well(1)], 1),
+            ("NIC", 0, vec![ill(Fault::Interface), well(1)], 1),
+            ("return", 1, vec![well(10), well(WELL_S)], 0),
+            ("not yet", 1, vec![well(9), well(WELL_S)], 1),
+            (
+                "to the most preferred",
+                2,
+                vec![well(9), well(11), well(99)],
+                1,
+            ),
+            ("no farther backup", 1, vec![silent, well(9), well(99)], 1),
+            ("alone", 0, vec![silent], 0),
+        ] {
+            let mut failover = using(active);
+            let cause = failover.decide(&views, None, 1000);
+            assert_eq!(failover.active(), want, "{name}");
+            assert_eq!(cause.is_some(), active != want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pin_holds_an_input_that_is_ill() {
+        let mut failover = Failover::default();
+        let views = [well(WELL_S), ill(Fault::Silence)];
+        assert_eq!(failover.decide(&views, Some(1), 0), Some(Cause::Pin));
+        assert_eq!(failover.decide(&views, Some(1), 99_000), None);
+        assert_eq!(failover.active(), 1);
+        assert!(!failover.wants(0, views[1], true));
+        assert_eq!(
+            failover.decide(&views, Some(7), 99_000),
+            Some(Cause::Fault(Fault::Silence)),
+            "there is no such input"
+        );
+        failover.decide(&views, Some(1), 99_100);
+        let cause = failover.decide(&views, None, 99_200);
+        assert_eq!(cause, Some(Cause::Fault(Fault::Silence)));
+        assert_eq!(failover.active(), 0);
+    }
+
+    #[test]
+    fn what_has_only_just_been_taken_is_not_left_for_a_blemish() {
+        let mut failover = Failover::default();
+        let mut at = |now_ms, views: &[View]| {
+            failover.decide(views, None, now_ms);
+            failover.active()
+        };
+        assert_eq!(at(0, &[ill(Fault::Continuity), well(1)]), 1);
+        let blemish = [well(1), ill(Fault::Continuity)];
+        assert_eq!(at(1000, &blemish), 1);
+        assert_eq!(at(2000, &blemish), 0, "it has not gone");
+        assert_eq!(at(2100, &[ill(Fault::Silence), well(1)]), 1, "silence");
+    }
+
+    #[test]
+    fn a_preferred_input_that_fails_again_has_to_wait_longer_each_time() {
+        let mut failover = Failover::default();
+        let silent = ill(Fault::Silence);
+        let mut now_ms = 0;
+        for hold_s in [10, 20, 40, 80, 160, 300, 300] {
+            now_ms += 5000;
+            failover.decide(&[silent, well(1)], None, now_ms);
+            assert_eq!(failover.active(), 1);
+            failover.decide(&[well(hold_s - 1), well(99)], None, now_ms + 100);
+            assert_eq!(failover.active(), 1, "{hold_s} s");
+            now_ms += hold_s * 1000;
+            failover.decide(&[well(hold_s), well(99)], None, now_ms);
+            assert_eq!(failover.active(), 0, "{hold_s} s");
+        }
+        // It held out this time: the next is a first failure.
+        now_ms += 61_000;
+        failover.decide(&[silent, well(1)], None, now_ms);
+        failover.decide(&[well(10), well(99)], None, now_ms + 100);
+        assert_eq!(failover.active(), 0);
+    }
+
+    #[test]
+    fn only_what_may_be_taken_is_joined_beside() {
+        let wanted = |active: usize, view: View| -> Vec<usize> {
+            let failover = using(active);
+            (0..4)
+                .filter(|input| failover.wants(*input, view, false))
+                .collect()
+        };
+        assert_eq!(wanted(0, well(1)), Vec::<usize>::new());
+        assert_eq!(wanted(2, well(1)), [0, 1]);
+        assert_eq!(wanted(1, ill(Fault::Silence)), [0, 2, 3]);
+    }
+}
