@@ -3,35 +3,23 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use common::access::check_browser;
 use common::ops::{self, Operations};
-use common::problem::Problem;
 use serde::Serialize;
 
+use crate::assets;
 use crate::ingests::{IngestView, Ingests};
 use crate::metrics;
 
 /// All is from here, nothing inline, nothing from others, in no frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// A file of the page. The binary changes with it, so browsers ask each time.
-macro_rules! asset {
-    ($media_type:literal, $file:literal) => {
-        get(async || {
-            let head = [
-                (header::CONTENT_TYPE, $media_type),
-                (header::CACHE_CONTROL, "no-cache"),
-            ];
-            (head, include_str!(concat!("../plain/", $file)))
-        })
-    };
-}
+    img-src 'self' data: blob:; connect-src 'self'; media-src blob:; worker-src blob: 'self'; \
+    font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 #[derive(Debug, Serialize)]
 struct IngestList {
@@ -43,22 +31,13 @@ struct Health(Ingests);
 /// `no_auth`: the operator allowed everyone, under any host name.
 pub fn router(ingests: Ingests, no_auth: bool) -> Router {
     let mut page = Router::new()
-        .route("/", asset!("text/html; charset=utf-8", "index.html"))
-        .route(
-            "/app.js",
-            asset!("text/javascript; charset=utf-8", "app.js"),
-        )
-        .route("/style.css", asset!("text/css; charset=utf-8", "style.css"))
-        .route("/icon.svg", asset!("image/svg+xml", "icon.svg"))
         .route("/api/ingests", get(list))
         .with_state(ingests.clone());
     if !no_auth {
         page = page.layer(from_fn(refuse_foreign_pages));
     }
     page.merge(ops::router(Arc::new(Health(ingests))))
-        .fallback(async || {
-            Problem::new(StatusCode::NOT_FOUND, "there is no such page").into_response()
-        })
+        .fallback(assets::serve)
         .layer(from_fn(protect))
 }
 

@@ -8,12 +8,14 @@
 //! - [`playlist`]: which URL a player opens for which channel
 //! - [`ingests`]: what the ingests said last, and when
 //! - [`metrics`]: what Prometheus sees
+//! - [`assets`]: the page, out of the binary
 //! - [`app`]: what the port answers
 //! - [`server`]: connections, bounded, until the end
 //! - [`config`]: the command line
 //! - [`ui`]: starts and stops all of it
 
 pub mod app;
+pub mod assets;
 pub mod client;
 pub mod config;
 pub mod ingests;

@@ -1,0 +1,224 @@
+//! The page: what Vite made of `web/`, embedded in the binary, handed out with its type, its
+//! compressed form where the browser takes it, and how long it may be kept.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use common::problem::Problem;
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+/// The page itself.
+const INDEX: &str = "index.html";
+
+/// The first part of each path that is a page of its own in the browser: the server answers all of
+/// them with the same document, whose script shows the right one.
+const PAGES: [&str; 10] = [
+    "",
+    "about",
+    "channels",
+    "edit",
+    "events",
+    "import",
+    "interfaces",
+    "login",
+    "new",
+    "nodes",
+];
+
+/// Names in it hold a hash of the content: what was fetched once stays right.
+const HASHED: &str = "assets/";
+
+#[derive(RustEmbed)]
+#[folder = "$OUT_DIR/web"]
+struct Built;
+
+/// Answers everything that no other route does.
+pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    let Some(name) = file_name(path) else {
+        let detail = format!("there is no page at {}", uri.path());
+        return Problem::new(StatusCode::NOT_FOUND, detail)
+            .reason("no_such_page")
+            .param("path", uri.path())
+            .into_response();
+    };
+    if method != Method::GET && method != Method::HEAD {
+        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "a page can only be read")
+            .reason("no_such_method")
+            .param("method", &method)
+            .header(header::ALLOW, "GET, HEAD")
+            .into_response();
+    }
+    let compressed = takes_brotli(&headers)
+        .then(|| Built::get(&format!("{name}.br")))
+        .flatten();
+    let is_compressed = compressed.is_some();
+    match compressed.or_else(|| Built::get(&name)) {
+        Some(file) => answer(&name, file, is_compressed, &headers),
+        // `file_name` has seen it.
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// The file that a path stands for; none where there is nothing.
+fn file_name(path: &str) -> Option<String> {
+    let first = path.split('/').next().unwrap_or_default();
+    if PAGES.contains(&first) {
+        return Some(INDEX.to_owned());
+    }
+    let hidden = path.ends_with(".br") || path == INDEX;
+    (!hidden && Built::get(path).is_some()).then(|| path.to_owned())
+}
+
+fn answer(name: &str, file: EmbeddedFile, is_compressed: bool, headers: &HeaderMap) -> Response {
+    let tag = entity_tag(&file, is_compressed);
+    let lasting = if name.starts_with(HASHED) {
+        "public, max-age=31536000, immutable"
+    } else {
+        // The binary changes with it, so browsers ask each time.
+        "no-cache"
+    };
+    let head = [
+        (header::CACHE_CONTROL, lasting),
+        (header::VARY, "accept-encoding"),
+        (header::ETAG, tag.as_str()),
+    ];
+    let known = headers.get(header::IF_NONE_MATCH);
+    let known = known.and_then(|value| value.to_str().ok());
+    if known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag)) {
+        return (StatusCode::NOT_MODIFIED, head).into_response();
+    }
+    let data = match file.data {
+        Cow::Borrowed(data) => Bytes::from_static(data),
+        Cow::Owned(data) => Bytes::from(data),
+    };
+    let mut response = (head, data).into_response();
+    let head = response.headers_mut();
+    head.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(media_type(name)),
+    );
+    if is_compressed {
+        head.insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
+    }
+    response
+}
+
+fn entity_tag(file: &EmbeddedFile, is_compressed: bool) -> String {
+    let mut tag = String::from(if is_compressed { "\"br-" } else { "\"" });
+    for byte in &file.metadata.sha256_hash()[..16] {
+        let _ = write!(tag, "{byte:02x}");
+    }
+    tag.push('"');
+    tag
+}
+
+fn media_type(name: &str) -> &'static str {
+    match name.rsplit('.').next().unwrap_or_default() {
+        "css" => "text/css; charset=utf-8",
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "json" | "webmanifest" => "application/json",
+        "ico" => "image/x-icon",
+        "jpg" => "image/jpeg",
+        "mp3" => "audio/mpeg",
+        "png" => "image/png",
+        "svg" => "image/svg+xml",
+        "wasm" => "application/wasm",
+        "woff2" => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}
+
+/// `Accept-Encoding` names brotli, and not with weight zero (RFC 9110, 12.5.3).
+fn takes_brotli(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).into_iter();
+    let texts = values.filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).any(|coding| {
+        let mut words = coding.split(';').map(str::trim);
+        let named = words.next() == Some("br");
+        let weight = words.find_map(|word| word.strip_prefix("q="));
+        named && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
+        let pairs = pairs.iter().cloned();
+        pairs
+            .map(|(name, value)| (name, value.parse().expect("value")))
+            .collect()
+    }
+
+    async fn get(path: &str, pairs: &[(header::HeaderName, &str)]) -> Response {
+        serve(Method::GET, path.parse().expect("path"), headers(pairs)).await
+    }
+
+    /// The script that the page names.
+    fn script() -> String {
+        let mut names = Built::iter();
+        let name = names.find(|name| name.starts_with(HASHED) && name.ends_with(".js"));
+        format!("/{}", name.expect("a script"))
+    }
+
+    #[tokio::test]
+    async fn every_page_is_the_one_document_and_the_rest_is_not_there() {
+        for path in [
+            "/",
+            "/login",
+            "/channels/n1/news.preview",
+            "/edit/n.1/a",
+            "/about",
+        ] {
+            let answer = get(path, &[]).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{path}");
+            let kind = &answer.headers()[header::CONTENT_TYPE];
+            assert_eq!(kind, "text/html; charset=utf-8", "{path}");
+        }
+        for path in [
+            "/nothing",
+            "/index.html",
+            "/assets",
+            "/assets/none.js",
+            "/../Cargo.toml",
+        ] {
+            assert_eq!(
+                get(path, &[]).await.status(),
+                StatusCode::NOT_FOUND,
+                "{path}"
+            );
+        }
+        let hidden = format!("{}.br", script());
+        assert_eq!(get(&hidden, &[]).await.status(), StatusCode::NOT_FOUND);
+        let posted = serve(Method::POST, Uri::from_static("/"), HeaderMap::new()).await;
+        assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[tokio::test]
+    async fn a_hashed_file_lasts_and_is_sent_small() {
+        let plain = get(&script(), &[]).await;
+        assert!(plain.headers().get(header::CONTENT_ENCODING).is_none());
+        let lasting = &plain.headers()[header::CACHE_CONTROL];
+        assert!(lasting.to_str().expect("text").contains("immutable"));
+        let small = get(&script(), &[(header::ACCEPT_ENCODING, "gzip, br;q=0.9")]).await;
+        assert_eq!(small.headers()[header::CONTENT_ENCODING], "br");
+        assert_eq!(small.headers()[header::VARY], "accept-encoding");
+        let refused = get(&script(), &[(header::ACCEPT_ENCODING, "gzip, br;q=0")]).await;
+        assert!(refused.headers().get(header::CONTENT_ENCODING).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_known_is_not_sent_again() {
+        let first = get("/", &[]).await;
+        assert_eq!(first.headers()[header::CACHE_CONTROL], "no-cache");
+        let tag = first.headers()[header::ETAG].to_str().expect("text");
+        let again = get("/", &[(header::IF_NONE_MATCH, tag)]).await;
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    }
+}
