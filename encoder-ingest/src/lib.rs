@@ -21,6 +21,7 @@
 //! - [`plane`]: control's hold on the data plane
 //! - [`events`]: what happened, for those who ask
 //! - [`channels`]: definitions, where they are kept, and the one way to change them
+//! - [`prepare`]: directories made ready for another user
 //! - [`config`]: flags as typed, and as meant
 //! - [`control`]: what the API's handlers share
 //! - [`metrics`]: every metric, declared once
@@ -40,6 +41,7 @@ pub mod live;
 pub mod metrics;
 pub mod nics;
 pub mod plane;
+pub mod prepare;
 pub mod relay;
 pub mod signal;
 pub(crate) mod worker;

@@ -2,19 +2,23 @@
 
 use std::process::ExitCode;
 
-use encoder_ingest::config::Config;
+use encoder_ingest::config::Task;
 use encoder_ingest::ingest;
 
 fn main() -> ExitCode {
-    let config = match Config::from_arguments(std::env::args_os()) {
-        Ok(config) => config,
+    let done = match Task::from_arguments(std::env::args_os()) {
+        Ok(Task::Relay(config)) => ingest::run(*config).map_err(|error| {
+            let code = error.exit_code();
+            (common::chain(&error), code)
+        }),
+        Ok(Task::PrepareState(task)) => task.run().map_err(|error| (common::chain(&error), 1)),
         Err(error) => return ExitCode::from(error.report()),
     };
-    match ingest::run(config) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("encoder-ingest: {}", common::chain(&error));
-            ExitCode::from(error.exit_code())
+        Err((told, code)) => {
+            eprintln!("encoder-ingest: {told}");
+            ExitCode::from(code)
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::shutdown::{Trigger, channel};
 use encoder_ingest::channels::load::Loaded;
-use encoder_ingest::config::{Config, registry_options};
+use encoder_ingest::config::{Task, registry_options};
 use encoder_ingest::ingest::Ingest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -34,11 +34,14 @@ fn start(flags: &str) -> Running {
 
 fn start_at(listen: &str, flags: &str) -> Running {
     let words = format!("encoder-ingest --interface lo --listen {listen} --workers 1 {flags}");
-    let config = Config::from_arguments(words.split_whitespace().map(OsString::from));
-    let config = config.expect("config");
+    let Ok(Task::Relay(config)) =
+        Task::from_arguments(words.split_whitespace().map(OsString::from))
+    else {
+        panic!("{words} does not relay");
+    };
     let loaded = Loaded::read(registry_options(&config)).expect("nothing to load");
     let (stop, shutdown) = channel();
-    let ingest = Ingest::start(config, loaded, shutdown).expect("started");
+    let ingest = Ingest::start(*config, loaded, shutdown).expect("started");
     let address = ingest.address();
     #[expect(clippy::disallowed_methods, reason = "the handle is kept")]
     let ended = tokio::spawn(ingest.run());

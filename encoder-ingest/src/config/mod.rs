@@ -19,11 +19,12 @@ use common::telemetry::LogOptions;
 use common::tokens::{TokenFile, TokenFileError};
 use ipnet::IpNet;
 
-pub use typed::Arguments;
+pub use typed::{Arguments, Command, PrepareStateArguments};
 
 use crate::channels::load::{LoadError, Loaded, RegistryOptions};
 use crate::nics::InterfaceSelector;
 use crate::plane::{PlaneOptions, ProbeInterfaces};
+use crate::prepare::Preparation;
 
 /// Threads of the data plane where no number is given: at most so many.
 const WORKERS_DEFAULT_MAX: usize = 4;
@@ -31,7 +32,17 @@ const WORKERS_DEFAULT_MAX: usize = 4;
 /// The longest name of an ingest: that of a host (RFC 1035, 2.3.4).
 const NODE_NAME_BYTES_MAX: usize = 253;
 
+/// The largest group id; one more means none at all (chown(2)).
+const GID_MAX: u32 = u32::MAX - 1;
+
 /// What the process shall do.
+#[derive(Debug)]
+pub enum Task {
+    Relay(Box<Config>),
+    PrepareState(Preparation),
+}
+
+/// Relaying, until a signal.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,
@@ -59,7 +70,7 @@ pub enum ConfigError {
     Mistakes(#[from] ConfigMistakes),
 }
 
-impl Config {
+impl Task {
     /// From the command line and the environment.
     ///
     /// # Errors
@@ -68,12 +79,23 @@ impl Config {
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
         let parsed = parse::<Arguments>(arguments)?;
-        Ok(Self::judged(
-            parsed.typed,
-            ConfigMistakes::new(VARIABLES, parsed.mistakes),
-        )?)
+        let mut mistakes = ConfigMistakes::new(VARIABLES, parsed.mistakes);
+        let mut typed = parsed.typed;
+        Ok(match typed.command.take() {
+            None => Self::Relay(Box::new(Config::judged(typed, mistakes)?)),
+            Some(Command::PrepareState(typed)) => {
+                let gid = mistakes.number("gid", &typed.gid, 1..=GID_MAX);
+                if !mistakes.is_empty() {
+                    return Err(mistakes.into());
+                }
+                let dirs = typed.dirs;
+                Self::PrepareState(Preparation { dirs, gid })
+            }
+        })
     }
+}
 
+impl Config {
     /// `mistakes`: those found so far.
     fn judged(typed: Arguments, mut mistakes: ConfigMistakes) -> Result<Self, ConfigMistakes> {
         let plane = plane(&typed, &mut mistakes);

@@ -4,7 +4,10 @@ use super::*;
 
 fn configure(words: &str) -> Result<Config, ConfigError> {
     let words = format!("encoder-ingest {words}");
-    Config::from_arguments(words.split_whitespace().map(OsString::from))
+    match Task::from_arguments(words.split_whitespace().map(OsString::from))? {
+        Task::Relay(config) => Ok(*config),
+        Task::PrepareState(_) => panic!("{words} does not relay"),
+    }
 }
 
 fn mistakes(words: &str) -> String {
@@ -129,4 +132,25 @@ fn every_flag_has_its_variable_and_says_its_unit() {
         }
     }
     command.debug_assert();
+}
+
+#[test]
+fn directories_are_prepared_for_a_group() {
+    let task = |words: &str| Task::from_arguments(words.split_whitespace().map(OsString::from));
+    let Ok(Task::PrepareState(task_read)) = task("encoder-ingest prepare-state /a /b --gid 65532")
+    else {
+        panic!("it is understood");
+    };
+    assert_eq!(task_read.dirs, [Path::new("/a"), Path::new("/b")]);
+    assert_eq!(task_read.gid, 65_532);
+    for words in [
+        "/a",
+        "--gid 7",
+        "/a --gid 0",
+        "/a --gid nobody",
+        "/a --gid 7 --listen x",
+    ] {
+        let error = task(&format!("encoder-ingest prepare-state {words}")).expect_err(words);
+        assert_eq!(error.report(), 2, "{words}");
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use common::telemetry::LogFormat;
 
 /// Joins multicast on a NIC and relays it over HTTP.
@@ -13,9 +13,13 @@ use common::telemetry::LogFormat;
     name = "encoder-ingest",
     version,
     about,
+    args_conflicts_with_subcommands = true,
     after_help = "Without a unit in its name a value is a number. Exit codes: 0 ended by SIGTERM or SIGINT, 1 start failed, 2 wrong usage or configuration. RUST_LOG says what is logged (default: info)."
 )]
 pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Address and port of the one TCP port. Anything but loopback needs --token-file or --no-auth
     #[arg(
         long,
@@ -169,4 +173,22 @@ pub struct Arguments {
     /// Log files, one a day, seven kept, beside the lines on stdout
     #[arg(long, value_name = "DIR", env = "ENCODER_INGEST_LOG_DIR")]
     pub log_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Makes directories ready for an ingest that runs as another user: its group may write there.
+    /// In Kubernetes the init container, as root and without a capability
+    PrepareState(PrepareStateArguments),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct PrepareStateArguments {
+    /// Directories (--state-dir, --log-dir); one that does not exist is made
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+
+    /// Group that shall write in them: the ingest's own
+    #[arg(long, value_name = "GID")]
+    pub gid: String,
 }

@@ -5,6 +5,7 @@ mod care;
 mod events;
 mod metrics;
 mod operator;
+mod prepare;
 mod reload;
 mod survival;
 mod viewers;
