@@ -11,7 +11,7 @@ ifneq ($(toolchain),)
 export RUSTUP_TOOLCHAIN := $(toolchain)
 endif
 
-.PHONY: help run test lint bench bench-parts fuzz
+.PHONY: help run test lint bench bench-parts fuzz images
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -51,3 +51,6 @@ bench-parts: ## criterion benches of the parts (FILTER=text)
 
 fuzz: ## fuzzes each target for SECONDS_EACH (60); needs cargo-fuzz (`cargo install cargo-fuzz`)
 	@scripts/fuzz $(or $(SECONDS_EACH),60)
+
+images: ## container images as target/images/NAME.tar (buildah, podman or docker; no registry needed)
+	@scripts/images $(IMAGES)
