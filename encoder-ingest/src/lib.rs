@@ -22,6 +22,7 @@
 //! - [`events`]: what happened, for those who ask
 //! - [`channels`]: definitions, where they are kept, and the one way to change them
 //! - [`prepare`]: directories made ready for another user
+//! - [`tune`]: a limit of the node's kernel, kept high
 //! - [`config`]: flags as typed, and as meant
 //! - [`control`]: what the API's handlers share
 //! - [`metrics`]: every metric, declared once
@@ -44,4 +45,5 @@ pub mod plane;
 pub mod prepare;
 pub mod relay;
 pub mod signal;
+pub mod tune;
 pub(crate) mod worker;

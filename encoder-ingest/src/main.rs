@@ -12,6 +12,7 @@ fn main() -> ExitCode {
             (common::chain(&error), code)
         }),
         Ok(Task::PrepareState(task)) => task.run().map_err(|error| (common::chain(&error), 1)),
+        Ok(Task::TuneNode(task)) => task.run().map_err(|error| (common::chain(&error), 1)),
         Err(error) => return ExitCode::from(error.report()),
     };
     match done {

@@ -19,12 +19,13 @@ use common::telemetry::LogOptions;
 use common::tokens::{TokenFile, TokenFileError};
 use ipnet::IpNet;
 
-pub use typed::{Arguments, Command, PrepareStateArguments};
+pub use typed::{Arguments, Command, PrepareStateArguments, TuneNodeArguments};
 
 use crate::channels::load::{LoadError, Loaded, RegistryOptions};
 use crate::nics::InterfaceSelector;
 use crate::plane::{PlaneOptions, ProbeInterfaces};
 use crate::prepare::Preparation;
+use crate::tune::Tuning;
 
 /// Threads of the data plane where no number is given: at most so many.
 const WORKERS_DEFAULT_MAX: usize = 4;
@@ -40,6 +41,7 @@ const GID_MAX: u32 = u32::MAX - 1;
 pub enum Task {
     Relay(Box<Config>),
     PrepareState(Preparation),
+    TuneNode(Tuning),
 }
 
 /// Relaying, until a signal.
@@ -81,17 +83,23 @@ impl Task {
         let parsed = parse::<Arguments>(arguments)?;
         let mut mistakes = ConfigMistakes::new(VARIABLES, parsed.mistakes);
         let mut typed = parsed.typed;
-        Ok(match typed.command.take() {
-            None => Self::Relay(Box::new(Config::judged(typed, mistakes)?)),
-            Some(Command::PrepareState(typed)) => {
-                let gid = mistakes.number("gid", &typed.gid, 1..=GID_MAX);
-                if !mistakes.is_empty() {
-                    return Err(mistakes.into());
-                }
-                let dirs = typed.dirs;
-                Self::PrepareState(Preparation { dirs, gid })
-            }
-        })
+        let task = match typed.command.take() {
+            None => return Ok(Self::Relay(Box::new(Config::judged(typed, mistakes)?))),
+            Some(Command::PrepareState(typed)) => Self::PrepareState(Preparation {
+                gid: mistakes.number("gid", &typed.gid, 1..=GID_MAX),
+                dirs: typed.dirs,
+            }),
+            Some(Command::TuneNode(typed)) => Self::TuneNode(Tuning {
+                at_least: mistakes
+                    .number("at-least", &typed.at_least, 1..=u32::MAX)
+                    .into(),
+                file: typed.file,
+            }),
+        };
+        if mistakes.is_empty() {
+            return Ok(task);
+        }
+        Err(mistakes.into())
     }
 }
 

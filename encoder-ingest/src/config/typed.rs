@@ -180,6 +180,9 @@ pub enum Command {
     /// Makes directories ready for an ingest that runs as another user: its group may write there.
     /// In Kubernetes the init container, as root and without a capability
     PrepareState(PrepareStateArguments),
+    /// Keeps a number of the node's kernel at least so high, until a signal. In Kubernetes the component
+    /// node-tuning, for net.core.rmem_max
+    TuneNode(TuneNodeArguments),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -191,4 +194,15 @@ pub struct PrepareStateArguments {
     /// Group that shall write in them: the ingest's own
     #[arg(long, value_name = "GID")]
     pub gid: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct TuneNodeArguments {
+    /// A file of /proc/sys with one number, such as /proc/sys/net/core/rmem_max
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The least that it shall hold; for rmem_max bytes
+    #[arg(long, value_name = "N")]
+    pub at_least: String,
 }
