@@ -12,6 +12,10 @@ pub enum Need {
     /// ffmpeg and ffprobe with libx264.
     Ffmpeg,
     Tcpdump,
+    /// A kubectl that renders kustomizations with components.
+    Kustomize,
+    /// kubernetes-validate, which knows the published schemas.
+    SchemaCheck,
 }
 
 /// True when all of `needs` are here; else the test's name is printed (past the capture of the
@@ -36,11 +40,32 @@ impl Need {
     /// Whether it is on this machine.
     #[must_use]
     pub fn is_here(self) -> bool {
-        static HERE: [OnceLock<bool>; 3] = [const { OnceLock::new() }; 3];
+        static HERE: [OnceLock<bool>; 5] = [const { OnceLock::new() }; 5];
         let (slot, program, arguments): (_, _, &[&str]) = match self {
             Self::Namespaces => (0, "unshare", &["-n", "ip", "link", "set", "lo", "up"]),
             Self::Ffmpeg => (1, "ffmpeg", &["-hide_banner", "-h", "encoder=libx264"]),
             Self::Tcpdump => (2, "tcpdump", &["--version"]),
+            // Told since 1.24; older ones know no components, or not all of them.
+            Self::Kustomize => (
+                3,
+                "sh",
+                &[
+                    "-c",
+                    "kubectl version --client -o json | grep -q kustomizeVersion",
+                ],
+            ),
+            Self::SchemaCheck => (
+                4,
+                "sh",
+                &[
+                    "-c",
+                    concat!(
+                        "command -v ",
+                        env!("CARGO_MANIFEST_DIR"),
+                        "/../target/python/bin/kubernetes-validate || command -v kubernetes-validate"
+                    ),
+                ],
+            ),
         };
         *HERE[slot].get_or_init(|| {
             Command::new(program)
@@ -62,6 +87,8 @@ impl Need {
             }
             Self::Ffmpeg => "it needs ffmpeg with libx264",
             Self::Tcpdump => "it needs tcpdump",
+            Self::Kustomize => "it needs kubectl 1.24 or newer",
+            Self::SchemaCheck => "it needs kubernetes-validate (pip install kubernetes-validate)",
         }
     }
 }

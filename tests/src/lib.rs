@@ -20,6 +20,7 @@
 //! - [`ingest`]: an encoder-ingest that runs
 //! - [`source`]: source-server, and its `verify`
 //! - [`tree`]: the repository's own files, for the rules of the house
+//! - [`manifest`]: the Kubernetes manifests as they are rendered
 
 pub mod binaries;
 pub mod capture;
@@ -28,6 +29,7 @@ pub mod gate;
 pub mod host;
 pub mod http;
 pub mod ingest;
+pub mod manifest;
 pub mod metrics;
 pub mod process;
 pub mod scene;
