@@ -4,6 +4,8 @@
 //! come the first ones, odd ones, and streams that need work on each. What is refused is counted
 //! by cause and never forwarded.
 
+mod counts;
+
 use common::rtp::{HEADER_BYTES, PLAIN_FIRST_BYTE, RtpHeader};
 use common::ts::packet::{PACKET_BYTES, SYNC_BYTE};
 
@@ -13,6 +15,8 @@ use super::joiner::{Joined, Joiner};
 use super::recorder::Recorder;
 use super::rtp_order::{Placed, Release, RtpOrder};
 use crate::limits::{ALIGNED_DATAGRAMS, BLOCK_BYTES, KIND_CHANGE_DATAGRAMS};
+
+pub use counts::IngressCounts;
 
 /// Judges and orders the datagrams of one input.
 #[derive(Debug, Default)]
@@ -28,6 +32,8 @@ pub struct Ingress {
     fitting: u32,
     joined: Vec<u8>,
     shape: Shape,
+    /// RTP: of `counts.lost_kernel`, those whose gap has not been seen yet.
+    unseen: u64,
     counts: IngressCounts,
 }
 
@@ -39,43 +45,6 @@ pub struct Shape {
     pub payload_bytes: usize,
     /// Shorter datagrams in a row.
     shorter: u32,
-}
-
-/// What became of datagrams and packets, counted since the input was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct IngressCounts {
-    pub malformed: u64,
-    pub unaligned: u64,
-    pub reordered: u64,
-    pub duplicates: u64,
-    pub late: u64,
-    pub lost_network: u64,
-    /// Datagrams: by the RTP sequence where there is one, else by the socket's counter.
-    pub lost_kernel: u64,
-    pub source_restarts: u64,
-    /// TS packets dropped for their bad sync byte, among good ones.
-    pub bad_sync_packets: u64,
-    /// Bytes of TS that were copied in user space because they could not be received in place.
-    pub copied_bytes: u64,
-}
-
-impl std::ops::Add for IngressCounts {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            malformed: self.malformed + other.malformed,
-            unaligned: self.unaligned + other.unaligned,
-            reordered: self.reordered + other.reordered,
-            duplicates: self.duplicates + other.duplicates,
-            late: self.late + other.late,
-            lost_network: self.lost_network + other.lost_network,
-            lost_kernel: self.lost_kernel + other.lost_kernel,
-            source_restarts: self.source_restarts + other.source_restarts,
-            bad_sync_packets: self.bad_sync_packets + other.bad_sync_packets,
-            copied_bytes: self.copied_bytes + other.copied_bytes,
-        }
-    }
 }
 
 /// Where the packets go.
@@ -142,6 +111,13 @@ impl Ingress {
         if self.is_rtp() != Some(true) {
             self.counts.lost_kernel += count;
         }
+    }
+
+    /// RTP: `count` datagrams at least were dropped, and nothing has come behind them. Where
+    /// something does later, its gap tells the exact number.
+    pub fn dropped_unseen(&mut self, count: u64) {
+        self.counts.lost_kernel += count;
+        self.unseen += count;
     }
 
     /// What the socket dropped is missing right before `datagram`.
@@ -300,6 +276,7 @@ impl Ingress {
         self.strays = 0;
         self.fitting = 0;
         self.shape = Shape::default();
+        self.unseen = 0;
         self.order.reset();
     }
 
@@ -319,6 +296,7 @@ impl Ingress {
             Placed::Late => self.counts.late += 1,
             Placed::Restart => {
                 self.counts.source_restarts += 1;
+                self.unseen = 0;
                 out.recorder.restart();
                 self.emit(payload, stride, out);
             }
@@ -329,12 +307,12 @@ impl Ingress {
     fn released(&mut self, release: Release, out: &mut Out<'_>) {
         match release {
             Release::Lost { count, kernel } => {
-                let lost = if kernel {
-                    &mut self.counts.lost_kernel
+                if kernel {
+                    let unseen = std::mem::take(&mut self.unseen);
+                    self.counts.lost_kernel += count.saturating_sub(unseen);
                 } else {
-                    &mut self.counts.lost_network
-                };
-                *lost += count;
+                    self.counts.lost_network += count;
+                }
                 out.recorder.gap();
             }
             Release::Packet(payload) => {

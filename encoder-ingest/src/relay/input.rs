@@ -31,6 +31,8 @@ pub struct Input {
     /// The same counter, as far as datagrams have shown where the drops belong. A datagram tells the
     /// value of when it was queued: it may be older than what has been counted.
     placed: u32,
+    /// The counter when the input was last found quiet; none: datagrams have come since.
+    quiet: Option<u32>,
 }
 
 /// What one drain brought.
@@ -59,6 +61,7 @@ impl Input {
             mode: Mode::of(receiver.coalescing()),
             dropped,
             placed: dropped,
+            quiet: None,
             receiver,
         }
     }
@@ -111,6 +114,9 @@ impl Input {
             }
         });
         self.ingress.release(out);
+        if drained.datagrams > 0 {
+            self.quiet = None;
+        }
         if !drained.more
             && let Some(coalesce) = self.mode.after_turn(out.now_ms)
         {
@@ -121,20 +127,35 @@ impl Input {
         drained
     }
 
-    /// Counts drops that no datagram has come behind yet.
+    /// Counts drops that no datagram has come behind. To be called a few times a second.
     pub fn check_drops(&mut self) {
         // Before the kind is known, what is queued may be RTP: its gaps will tell.
-        if self.ingress.is_rtp().is_some()
-            && let Ok(dropped) = self.receiver.dropped_buffers()
-        {
+        let Some(rtp) = self.ingress.is_rtp() else {
+            return;
+        };
+        let Ok(dropped) = self.receiver.dropped_buffers() else {
+            return;
+        };
+        if rtp {
+            self.settle_drops(dropped);
+        } else {
             self.count_drops(dropped);
         }
     }
 
+    /// RTP: the gap in the sequence would tell how many were dropped, but nothing has come since the
+    /// last look that could show it. So many buffers it was at least.
+    fn settle_drops(&mut self, dropped: u32) {
+        let before = self.quiet.replace(dropped);
+        let count = before.and_then(|before| ahead(before, self.dropped));
+        if let Some((count, before)) = count.zip(before) {
+            self.dropped = before;
+            self.ingress.dropped_unseen(u64::from(count));
+        }
+    }
+
     fn count_drops(&mut self, dropped: u32) {
-        let count = dropped.wrapping_sub(self.dropped);
-        // More than half of the numbers ahead is behind: an older value.
-        if count > 0 && count <= u32::MAX / 2 {
+        if let Some(count) = ahead(dropped, self.dropped) {
             self.dropped = dropped;
             self.ingress.dropped(u64::from(count));
         }
@@ -318,6 +339,13 @@ impl Input {
             && self.ingress.is_rtp() == Some(true);
         datagram.chunks(if glued { stride } else { datagram.len().max(1) })
     }
+}
+
+/// How far `counter` is ahead of what it was `before`; none: it is not. More than half of the numbers
+/// ahead is behind: an older value.
+fn ahead(counter: u32, before: u32) -> Option<u32> {
+    let count = counter.wrapping_sub(before);
+    (1..=u32::MAX / 2).contains(&count).then_some(count)
 }
 
 fn note_stamp(drained: &mut Drained, received: Received) {

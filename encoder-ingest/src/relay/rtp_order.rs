@@ -88,6 +88,7 @@ impl RtpOrder {
             self.begin(ssrc, sequence);
             return if first { Placed::Now } else { Placed::Restart };
         };
+        let ahead_max = source.ahead_max(sequence);
         let after_drop = source.dropped_before.take() == Some(sequence);
         let ahead = sequence.wrapping_sub(source.expected);
         if ahead == 0 {
@@ -95,7 +96,7 @@ impl RtpOrder {
             self.reordered += u64::from(!self.held.is_empty());
             return Placed::Now;
         }
-        if ahead < RTP_DROPOUT_MAX {
+        if ahead < ahead_max {
             return self.hold(sequence, payload, after_drop, now_ms);
         }
         let behind = source.expected.wrapping_sub(sequence);
@@ -117,7 +118,8 @@ impl RtpOrder {
         self.source.as_ref().is_some_and(|source| {
             let ahead = sequence.wrapping_sub(source.expected);
             let behind = source.expected.wrapping_sub(sequence);
-            source.ssrc != ssrc || (ahead >= RTP_DROPOUT_MAX && behind > RTP_MISORDER_MAX)
+            source.ssrc != ssrc
+                || (ahead >= source.ahead_max(sequence) && behind > RTP_MISORDER_MAX)
         })
     }
 
@@ -229,6 +231,16 @@ impl RtpOrder {
 const REORDER_WAIT_MS: u64 = REORDER_WAIT.as_millis() as u64;
 
 impl RtpSource {
+    /// From so far ahead on, `sequence` is of a source that has started anew. Where our own socket
+    /// dropped what lies between, any number may be missing of the same source.
+    fn ahead_max(&self, sequence: u16) -> u16 {
+        if self.dropped_before == Some(sequence) {
+            u16::MAX / 2
+        } else {
+            RTP_DROPOUT_MAX
+        }
+    }
+
     fn receive_run(&mut self, count: u16) {
         self.expected = self.expected.wrapping_add(count);
         self.seen = match u32::from(count) {

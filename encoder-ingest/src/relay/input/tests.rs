@@ -110,6 +110,39 @@ fn every_gap_of_rtp_that_the_socket_made_is_the_kernels() {
     assert_eq!(rig.recorder.signal().counts().missing_rtp, 0);
 }
 
+/// The source ends while the socket is full: no datagram ever shows the gap.
+#[test]
+fn drops_of_rtp_that_nothing_follows_are_counted_once() {
+    let mut rig = Rig::new(7, 20_000);
+    rig.send(3, true);
+    rig.drain();
+    rig.input.check_drops();
+    rig.send(300, true);
+    rig.drain();
+    rig.input.check_drops();
+    assert_eq!(
+        rig.input.counts().lost_kernel,
+        0,
+        "a gap may still be shown"
+    );
+    for _ in 0..3 {
+        rig.drain();
+        rig.input.check_drops();
+    }
+    let dropped = u64::from(rig.sent) - rig.received;
+    assert!(dropped > 200, "{dropped}");
+    assert_eq!(rig.input.counts().lost_kernel, dropped);
+    // The source goes on after all.
+    rig.send(3, true);
+    (0..5).for_each(|_| rig.drain());
+    (0..3).for_each(|_| rig.input.check_drops());
+    assert_eq!(rig.input.counts().lost_kernel, dropped);
+    let more = rig.overrun(true);
+    assert!(more > dropped + 400);
+    assert_eq!(rig.input.counts().lost_kernel, more);
+    assert_eq!(rig.input.counts().lost_network, 0);
+}
+
 /// Headers with an extension can't be told apart by the kernel: every run goes the careful path.
 #[test]
 fn glued_runs_on_the_careful_path_come_out_whole() {

@@ -134,6 +134,24 @@ fn a_gap_where_the_kernel_dropped_is_the_kernels() {
     }
 }
 
+/// A stall of the process: the same source goes on far behind what the socket had no room for.
+#[test]
+fn a_large_gap_that_our_own_socket_made_is_no_restart() {
+    for (ahead, kernel) in [(3001, true), (30_000, true), (33_000, false)] {
+        let mut order = RtpOrder::default();
+        order.place(1, 60_000, &[], 0);
+        let next = 60_001_u16.wrapping_add(ahead);
+        order.dropped_before(next);
+        assert_eq!(order.restarts(1, next), !kernel, "{ahead}");
+        let placed = order.place(1, next, &[], 0);
+        assert_eq!(placed == Placed::Held, kernel, "{ahead}");
+        if kernel {
+            let count = u64::from(ahead);
+            assert_eq!(order.flush(), Some(Release::Lost { count, kernel }));
+        }
+    }
+}
+
 #[test]
 fn another_ssrc_starts_anew_at_once_and_loses_nothing_that_was_held() {
     let mut feeder = Feeder::new();
