@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use common::api::channel::{ChannelStatus, Reason, State};
+use common::api::channel::{ChannelStatus, Reason};
 use common::api::event::{EventDraft, EventKind};
 use common::net::interfaces::Link;
 
@@ -191,12 +191,9 @@ impl Judge {
     }
 
     fn announce(&mut self, live: &LiveChannel, verdict: Verdict, events: &mut Vec<EventDraft>) {
-        let before = self
-            .verdict
-            .as_ref()
-            .map(|before| (before.state, before.reason));
         let old = live.status.load();
-        let changed = before != Some((verdict.state, verdict.reason));
+        // A channel is shown as never received until it is judged: that verdict is no news.
+        let changed = (old.state, old.reason) != (verdict.state, verdict.reason);
         let status = ChannelStatus {
             state: verdict.state,
             reason: verdict.reason,
@@ -210,8 +207,7 @@ impl Judge {
             ..(**old).clone()
         };
         live.status.store(Arc::new(status));
-        // The first judgement is no news: the channel has only just been added.
-        if changed && (before.is_some() || verdict.state == State::Receiving) {
+        if changed {
             let detail = match verdict.reason {
                 Reason::Ok => "receiving".to_owned(),
                 _ => verdict.detail.clone(),
