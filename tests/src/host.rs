@@ -122,8 +122,17 @@ impl Host {
         let ruleset = format!(
             "table ip e2e {{\n chain in {{\n type filter hook input priority 0;\n {rule}\n }}\n}}\n"
         );
-        let command = ["netns", "exec", &self.namespace, "nft", "-f", "-"];
-        run("ip", &command, &ruleset);
+        self.nft("-f -", &ruleset);
+    }
+
+    /// Runs `nft` with `arguments` (separated by spaces) in this host; answers what it printed.
+    ///
+    /// # Panics
+    /// When `nft` fails.
+    pub fn nft(&self, arguments: &str, input: &str) -> String {
+        let mut words = vec!["netns", "exec", self.namespace.as_str(), "nft"];
+        words.extend(arguments.split_whitespace());
+        run("ip", &words, input)
     }
 
     /// The most that the kernel keeps for one TCP connection of local `port`, to be sent or not

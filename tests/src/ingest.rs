@@ -19,6 +19,9 @@ use crate::wait::{seconds, wait_for};
 /// The port of the contract.
 pub const PORT: u16 = 9525;
 
+/// The bound of a verdict on what has gone wrong, and of `ok` after the mend.
+pub const VERDICT: Duration = seconds(3);
+
 /// How an ingest is started.
 #[derive(Debug)]
 pub struct Options {

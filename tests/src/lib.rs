@@ -6,6 +6,7 @@
 //! - [`wait`]: awaiting a condition
 //! - [`gate`]: whether this machine can run a test, and saying so by name
 //! - [`host`]: a namespace with NICs and addresses
+//! - [`loss`]: loss on the path that leaves a host, counted
 //! - [`process`]: a program inside a namespace, with its log
 //! - [`binaries`]: where cargo put the programs
 //! - [`http`]: a small HTTP/1.1 client that sees every byte
@@ -29,6 +30,7 @@ pub mod gate;
 pub mod host;
 pub mod http;
 pub mod ingest;
+pub mod loss;
 pub mod manifest;
 pub mod metrics;
 pub mod process;

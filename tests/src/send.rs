@@ -11,11 +11,14 @@ use rustix::net::sockopt::set_ip_multicast_if_with_ifindex;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::host::Host;
-use crate::ts::TestStream;
+use crate::ts::{PACKET, TestStream};
 use crate::wrap::Wrap;
 
 /// Between two looks whether a silent broadcast shall go on.
 const SILENT_PAUSE: Duration = Duration::from_millis(5);
+
+/// What becomes of the TS in a broadcast's datagrams while it is damaged; given the datagram's number.
+pub type Damage = fn(usize, &mut [u8]);
 
 /// A socket that sends to one group.
 #[derive(Debug)]
@@ -29,6 +32,7 @@ pub struct Broadcast {
     sent: Arc<Mutex<Vec<u8>>>,
     stop: Arc<AtomicBool>,
     silent: Arc<AtomicBool>,
+    damaged: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -96,39 +100,72 @@ impl Sender {
 
     /// Sends `stream` at its rate until it is stopped.
     #[must_use]
-    pub fn broadcast(self, mut stream: TestStream, mut wrap: Wrap) -> Broadcast {
-        let sent = Arc::new(Mutex::new(Vec::new()));
-        let stop = Arc::new(AtomicBool::new(false));
-        let silent = Arc::new(AtomicBool::new(false));
-        let (record, end) = (Arc::clone(&sent), Arc::clone(&stop));
-        let hold = Arc::clone(&silent);
-        let thread = std::thread::spawn(move || {
-            let mut started = Instant::now();
+    pub fn broadcast(self, stream: TestStream, wrap: Wrap) -> Broadcast {
+        let broadcast = self.broadcast_damaged(stream, wrap, |_, _| {});
+        broadcast.mend();
+        broadcast
+    }
+
+    /// The same, damaged until it is mended.
+    #[must_use]
+    pub fn broadcast_damaged(
+        self,
+        mut stream: TestStream,
+        mut wrap: Wrap,
+        damage: Damage,
+    ) -> Broadcast {
+        let mut broadcast = Broadcast {
+            sent: Arc::default(),
+            stop: Arc::default(),
+            silent: Arc::default(),
+            damaged: Arc::new(AtomicBool::new(true)),
+            thread: None,
+        };
+        let (record, end) = (Arc::clone(&broadcast.sent), Arc::clone(&broadcast.stop));
+        let hold = Arc::clone(&broadcast.silent);
+        let damaged = Arc::clone(&broadcast.damaged);
+        broadcast.thread = Some(std::thread::spawn(move || {
+            let mut started = beginning(&stream);
+            let mut number = 0;
             while !end.load(Ordering::Relaxed) {
                 if hold.load(Ordering::Relaxed) {
                     sleep_until(Instant::now() + SILENT_PAUSE);
-                    started = Instant::now()
-                        .checked_sub(stream.due())
-                        .unwrap_or_else(Instant::now);
+                    started = beginning(&stream);
                     continue;
                 }
-                let (datagram, ts) = wrap.next(&mut stream);
+                let (mut datagram, ts) = wrap.next(&mut stream);
+                if damaged.load(Ordering::Relaxed) {
+                    let header = datagram.len() % PACKET;
+                    damage(number, &mut datagram[header..]);
+                }
+                number += 1;
                 lock(&record).extend_from_slice(&ts);
                 self.send(&datagram);
                 sleep_until(started + stream.due());
             }
-        });
-        Broadcast {
-            sent,
-            stop,
-            silent,
-            thread: Some(thread),
-        }
+        }));
+        broadcast
     }
 }
 
+/// When `stream` would have begun for its next packet to be due now.
+fn beginning(stream: &TestStream) -> Instant {
+    let now = Instant::now();
+    now.checked_sub(stream.due()).unwrap_or(now)
+}
+
 impl Broadcast {
-    /// The TS bytes sent so far.
+    /// From now on it is damaged.
+    pub fn damage(&self) {
+        self.damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on it is not.
+    pub fn mend(&self) {
+        self.damaged.store(false, Ordering::Relaxed);
+    }
+
+    /// The TS bytes sent so far, as they were before any damage.
     #[must_use]
     pub fn sent(&self) -> Vec<u8> {
         lock(&self.sent).clone()

@@ -4,11 +4,13 @@
 mod inputs;
 mod joining;
 mod kinds;
+mod loss;
 mod multicast;
 mod nics;
 mod noise;
 mod port;
 mod probe;
+mod reasons;
 mod rtp;
 mod shutdown;
 mod silence;

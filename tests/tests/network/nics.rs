@@ -3,7 +3,7 @@
 
 use e2e::check;
 use e2e::gate::{Need, can_run};
-use e2e::ingest::{Ingest, Options};
+use e2e::ingest::{Ingest, Options, VERDICT};
 use e2e::scene::{GROUP, Scene, URL};
 use e2e::wait::{seconds, wait_until};
 use e2e::wrap::Wrap;
@@ -22,7 +22,7 @@ fn a_nic_that_is_missing_at_the_start_is_waited_for() {
     let scene = Scene::new();
     scene.source.ip("link del eth0");
     let mut ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
-    let status = ingest.wait_status("news", "waiting", "interface_missing", seconds(5));
+    let status = ingest.wait_status("news", "waiting", "interface_missing", VERDICT);
     assert!(detail(&status).contains("eth0"), "{status}");
     assert!(detail(&status).contains("lo"), "which there are: {status}");
     let ready = ingest.http().get("/ready");
@@ -31,7 +31,7 @@ fn a_nic_that_is_missing_at_the_start_is_waited_for() {
     assert_eq!(ingest.http().get("/live").status(), 200);
     scene.cable();
     let broadcast = scene.broadcast(GROUP, Wrap::Plain);
-    ingest.wait_receiving("news");
+    ingest.wait_status("news", "receiving", "ok", VERDICT);
     assert_eq!(ingest.http().get("/ready").status(), 200);
     let viewer = ingest.watch("/channels/news.ts");
     viewer.wait_bytes(HALF_SECOND_BYTES, seconds(10));
@@ -50,13 +50,13 @@ fn a_nic_that_goes_down_is_said_and_comes_back() {
     ingest.wait_receiving("news");
     let viewer = ingest.watch("/channels/news.ts");
     scene.node.ip("link set eth0 down");
-    let status = ingest.wait_status("news", "stopped", "interface_down", seconds(5));
+    let status = ingest.wait_status("news", "stopped", "interface_down", VERDICT);
     assert!(detail(&status).contains("eth0"), "{status}");
     assert_eq!(ingest.metric("interface_up", &[("interface", "eth0")]), 0.0);
     assert_eq!(ingest.http().get("/ready").status(), 200, "link state");
     let had = viewer.len();
     scene.node.ip("link set eth0 up");
-    ingest.wait_receiving("news");
+    ingest.wait_status("news", "receiving", "ok", VERDICT);
     wait_until("the viewer goes on", seconds(5), || {
         viewer.len() > had + HALF_SECOND_BYTES
     });
@@ -80,13 +80,13 @@ fn a_nic_that_is_deleted_and_made_again_is_joined_anew() {
     let index = scene.node.nic_index("eth0");
     scene.node.ip("link del eth0");
     drop(before);
-    ingest.wait_status("news", "stopped", "interface_missing", seconds(5));
+    ingest.wait_status("news", "stopped", "interface_missing", VERDICT);
     // Another NIC takes the place in between, so that the index is a new one for certain.
     scene.node.ip("link add other0 type veth peer name other1");
     scene.cable();
     assert_ne!(scene.node.nic_index("eth0"), index);
     let after = scene.broadcast_mark(GROUP, Wrap::Plain, 2);
-    ingest.wait_receiving("news");
+    ingest.wait_status("news", "receiving", "ok", VERDICT);
     let fresh = ingest.watch("/channels/news.ts?start=live");
     fresh.wait_bytes(HALF_SECOND_BYTES, seconds(10));
     check::any_piece_of(&fresh.body(), &after.sent());
@@ -111,7 +111,7 @@ fn a_nic_that_is_renamed_counts_as_missing() {
         scene.node.ip(&format!("link set {to} up"));
     };
     rename("eth0", "lan7");
-    let status = ingest.wait_status("news", "stopped", "interface_missing", seconds(5));
+    let status = ingest.wait_status("news", "stopped", "interface_missing", VERDICT);
     assert!(
         detail(&status).contains("lan7"),
         "which there are: {status}"
@@ -122,7 +122,7 @@ fn a_nic_that_is_renamed_counts_as_missing() {
     });
     ingest.wait_status("news", "stopped", "interface_missing", seconds(1));
     rename("lan7", "eth0");
-    ingest.wait_receiving("news");
+    ingest.wait_status("news", "receiving", "ok", VERDICT);
 }
 
 #[test]

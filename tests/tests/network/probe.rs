@@ -1,18 +1,14 @@
 //! A group that does not come where it is awaited: found on another NIC, or filtered by the host.
 
-use std::time::Duration;
-
 use e2e::gate::{Need, can_run};
-use e2e::ingest::{Ingest, Options};
+use e2e::ingest::{Ingest, Options, VERDICT};
 use e2e::scene::{GROUP, RATE_BPS, Scene, URL};
 use e2e::send::{Broadcast, Sender};
 use e2e::ts::TestStream;
-use e2e::wait::{seconds, wait_until};
+use e2e::wait::wait_until;
 use e2e::wrap::Wrap;
 use serde_json::{Value, json};
 
-/// The bound of a verdict, and of `ok` after the mend.
-const VERDICT: Duration = seconds(3);
 const PROBED: &str = "--probe-interfaces eth1,lan0";
 /// Beyond the subnets of the scene.
 const FOREIGN: &str = "192.168.77.1";
@@ -194,7 +190,7 @@ fn a_filter_that_is_switched_on_stops_a_stream_and_is_told() {
     let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
     ingest.wait_receiving("news");
     scene.node.sysctl("net/ipv4/conf/eth0/rp_filter", "1");
-    ingest.wait_status("news", "stopped", "reverse_path_filter", seconds(4));
+    ingest.wait_status("news", "stopped", "reverse_path_filter", VERDICT);
     drop(afar);
     ingest.wait_status("news", "stopped", "stopped", VERDICT);
 }

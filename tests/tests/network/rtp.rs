@@ -125,32 +125,6 @@ fn loss_is_counted_exactly_over_the_wrap() {
     });
 }
 
-fn jump(missing: usize, then: impl FnOnce(&Ingest<'_>)) {
-    let (datagrams, ts) = sequence(64_000, 1000 + missing);
-    let sent = [&datagrams[..600], &datagrams[600 + missing..]].concat();
-    let expected = [&ts[..600], &ts[600 + missing..]].concat();
-    relayed(&sent, &expected.concat(), then);
-}
-
-#[test]
-fn a_burst_of_2999_is_loss() {
-    jump(2999, |ingest| {
-        wait_until("the loss is counted", seconds(2), || {
-            lost(ingest, "network") > 0.0
-        });
-        assert_eq!(lost(ingest, "network"), 2999.0);
-        assert_eq!(ingest.metric("source_restarts_total", &[]), 0.0);
-    });
-}
-
-#[test]
-fn a_jump_over_3001_is_a_restart_without_loss() {
-    jump(3001, |ingest| {
-        assert_eq!(ingest.metric("source_restarts_total", &[]), 1.0);
-        nothing_lost(ingest);
-    });
-}
-
 #[test]
 fn a_new_ssrc_is_a_restart_without_loss() {
     let (mut datagrams, ts) = sequence(500, 900);

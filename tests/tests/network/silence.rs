@@ -2,7 +2,7 @@
 
 use e2e::capture::Capture;
 use e2e::gate::{Need, can_run};
-use e2e::ingest::{Ingest, Options};
+use e2e::ingest::{Ingest, Options, VERDICT};
 use e2e::scene::{GROUP, Scene, URL};
 use e2e::wait::{seconds, wait_until};
 use e2e::wrap::Wrap;
@@ -18,7 +18,7 @@ fn a_stream_that_stops_is_joined_anew_and_comes_back() {
     ingest.wait_receiving("news");
     assert_eq!(ingest.metric("rejoins_total", &[]), 0.0);
     broadcast.fall_silent();
-    ingest.wait_status("news", "stopped", "stopped", seconds(3));
+    ingest.wait_status("news", "stopped", "stopped", VERDICT);
     let metrics = ingest.metrics();
     for (state, value) in [("stopped", 1.0), ("receiving", 0.0)] {
         let labels = [("channel", "news"), ("state", state)];
@@ -29,7 +29,7 @@ fn a_stream_that_stops_is_joined_anew_and_comes_back() {
         ingest.metric("rejoins_total", &[("channel", "news")]) >= 1.0
     });
     broadcast.go_on();
-    ingest.wait_receiving("news");
+    ingest.wait_status("news", "receiving", "ok", VERDICT);
     let events = ingest.http().get("/api/v1/events.json").text();
     let events: serde_json::Value = serde_json::from_str(&events).expect("JSON");
     let mut list = events["events"].as_array().expect("events").iter();
@@ -49,7 +49,7 @@ fn a_group_that_never_sends_says_so() {
     }
     let scene = Scene::new();
     let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
-    ingest.wait_status("news", "waiting", "never_received", seconds(5));
+    ingest.wait_status("news", "waiting", "never_received", VERDICT);
     wait_until("the sentence names the group", seconds(5), || {
         let status = ingest.channel("news")["status"].take();
         status["detail"]
