@@ -194,7 +194,7 @@ impl Search {
     }
 }
 
-/// The contract's bounds: after a second of silence, then once a minute.
+/// The contract's bounds: only what has never come, and then once a minute.
 fn probe_due(kept: &Kept, silence: &Silence, around: Surroundings<'_>) -> bool {
     let looked = kept.finding().looked_ms;
     let again = looked.is_none_or(|looked| since(looked, around.now_ms) >= PROBE_INTERVAL);

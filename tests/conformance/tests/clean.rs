@@ -193,3 +193,24 @@ fn a_known_gap_is_one_error_a_pid() {
     );
     assert_eq!(player.signal().counts().missing_plain, 0);
 }
+
+/// Each PID's bitrate is what came of it in that second, a program's that of its PIDs.
+#[test]
+fn bitrates_are_those_of_the_packets_that_came() {
+    let second: Vec<Timed> = stream(1000).collect();
+    let mut player = Player::default().all(second.iter().copied());
+    let bits = |pid: u16| {
+        let of_pid = second.iter().filter(|timed| timed.pid() == pid);
+        of_pid.count() as u64 * 188 * 8
+    };
+    let service = player.services().remove(0);
+    assert_eq!(service.streams.len(), 2);
+    for stream in &service.streams {
+        assert!(stream.bitrate_bps > 10_000, "{stream:?}");
+        assert_eq!(stream.bitrate_bps, bits(stream.pid), "{stream:?}");
+    }
+    let pids = service.streams.iter().map(|stream| stream.pid);
+    let all: u64 = pids.chain([service.pmt_pid]).map(bits).sum();
+    assert_eq!(service.bitrate_bps, all);
+    assert!(all < BPS, "null packets are nobody's");
+}

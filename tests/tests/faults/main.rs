@@ -1,6 +1,8 @@
 //! Source and ingest together: faults that source-server makes on demand are put right or counted
 //! by cause, and its `verify` judges what came through.
 
+use std::collections::BTreeMap;
+
 use e2e::binaries::Profile;
 use e2e::gate::{Need, can_run};
 use e2e::http::Http;
@@ -171,5 +173,53 @@ fn a_stream_that_is_removed_at_the_source_stops_and_comes_back() {
         let made = pair.source.send_json("POST", "/api/v1/streams", &stream);
         assert_eq!(made.status(), 201, "{}", made.text());
         ingest.wait_receiving("news");
+    });
+}
+
+/// Every packet that is relayed is analysed on its way: each fault by its own indicator, in the API
+/// and as a metric, in the list of errors with its time.
+#[test]
+fn what_the_source_breaks_is_counted_by_its_indicator() {
+    with_pair("--rtp", |pair| {
+        let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+        for (faults, indicator, count) in [
+            (json!({"pat_gap": {"ms": 700}}), "pat_error", 1),
+            (json!({"scrambled": {}}), "cat_error", 1),
+            (
+                json!({"corrupt_sync": {"once": true, "packets": 1}}),
+                "sync_byte_error",
+                1,
+            ),
+            // It would jump back with the next faults.
+            (
+                json!({"pcr_jump": {"ms": 5000}}),
+                "pcr_discontinuity_error",
+                1,
+            ),
+        ] {
+            pair.break_it(&faults);
+            let raised = || {
+                let counts = pair.ingest.channel("news")["status"]["tr101290"].take();
+                let counts: BTreeMap<String, u64> =
+                    serde_json::from_value(counts).expect("numbers");
+                counts.into_iter().filter(|(_, count)| *count > 0).collect()
+            };
+            expected.insert(indicator.to_owned(), count);
+            wait_until(indicator, seconds(5), || {
+                let raised: BTreeMap<String, u64> = raised();
+                raised.contains_key(indicator)
+            });
+            assert_eq!(raised(), expected, "{faults}");
+            let labels = [("channel", "news"), ("indicator", indicator)];
+            let metric = pair.ingest.metric("tr101290_errors_total", &labels);
+            assert_eq!(metric, count as f64);
+            let errors = || {
+                pair.ingest
+                    .http()
+                    .get("/api/v1/channels/news/errors")
+                    .text()
+            };
+            wait_until("it is listed", seconds(1), || errors().contains(indicator));
+        }
     });
 }

@@ -143,8 +143,14 @@ fn a_pin_holds_an_input_until_it_is_taken_away() {
     viewer.wait_more(300_000, seconds(5));
     assert_eq!(viewer.end(), None);
     assert_eq!(pieces(&viewer, &[(1, &first), (2, &second)]), [1, 2, 1]);
-    let list = http.get("/api/v1/events.json").text();
-    assert_eq!(list.matches("\"input_pinned\"").count(), 2, "{list}");
+    let list = http.get("/api/v1/events.json").json();
+    let list = list["events"].as_array().cloned().unwrap_or_default();
+    let pins = list.iter().filter(|event| event["kind"] == "input_pinned");
+    let pins: Vec<_> = pins
+        .map(|event| (&event["reason"], &event["actor"]))
+        .collect();
+    let (pinned, unpinned, actor) = (json!("pinned"), json!("unpinned"), json!("open"));
+    assert_eq!(pins, [(&pinned, &actor), (&unpinned, &actor)]);
 }
 
 #[test]

@@ -49,9 +49,15 @@ fn a_nic_that_goes_down_is_said_and_comes_back() {
     let broadcast = scene.broadcast(GROUP, Wrap::Plain);
     ingest.wait_receiving("news");
     let viewer = ingest.watch("/channels/news.ts");
+    // The switch's port goes down first, then the NIC itself.
+    scene.source.ip("link set eth0 down");
+    let status = ingest.wait_status("news", "stopped", "interface_down", VERDICT);
+    assert!(detail(&status).contains("eth0 has no carrier"), "{status}");
+    scene.source.ip("link set eth0 up");
+    ingest.wait_status("news", "receiving", "ok", VERDICT);
     scene.node.ip("link set eth0 down");
     let status = ingest.wait_status("news", "stopped", "interface_down", VERDICT);
-    assert!(detail(&status).contains("eth0"), "{status}");
+    assert!(detail(&status).contains("ip link set eth0 up"), "{status}");
     assert_eq!(ingest.metric("interface_up", &[("interface", "eth0")]), 0.0);
     assert_eq!(ingest.http().get("/ready").status(), 200, "link state");
     let had = viewer.len();

@@ -1,11 +1,14 @@
 //! A group that does not come where it is awaited: found on another NIC, or filtered by the host.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use e2e::gate::{Need, can_run};
 use e2e::ingest::{Ingest, Options, VERDICT};
 use e2e::scene::{GROUP, RATE_BPS, Scene, URL};
 use e2e::send::{Broadcast, Sender};
 use e2e::ts::TestStream;
-use e2e::wait::wait_until;
+use e2e::wait::{seconds, wait_until};
 use e2e::wrap::Wrap;
 use serde_json::{Value, json};
 
@@ -112,6 +115,48 @@ fn no_nic_is_probed_where_we_are_in_the_group_or_when_told_not_to() {
     let diagnosis = diagnose(&ingest, "news");
     assert_eq!(diagnosis["probes"], json!([]), "{diagnosis}");
     assert!(!joined(&ingest, "eth1"));
+}
+
+/// Two silent groups and two NICs: four probes, half a second each, one after the other.
+#[test]
+fn probes_are_short_and_one_at_a_time() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    scene.second_cable();
+    let _third = scene.viewer_host();
+    let channels = "channels:\n- {id: one, inputs: [{url: 'udp://239.1.1.1:5000'}]}\n- {id: two, inputs: [{url: 'udp://239.1.1.2:5000'}]}\n";
+    let options = Options::new("eth0").channels(channels).with(PROBED);
+    let ingest = Ingest::start(&scene.node, &options);
+    let mut seen: BTreeMap<(String, String), (Instant, Instant)> = BTreeMap::new();
+    wait_until("all four are over", seconds(6), || {
+        let now = Instant::now();
+        let list = ingest.http().get("/api/v1/interfaces").json();
+        let joined = |nic: &Value| -> Vec<(String, String)> {
+            let groups = nic["memberships"].to_string();
+            let groups = ["239.1.1.1", "239.1.1.2"]
+                .into_iter()
+                .filter(|group| groups.contains(group));
+            let name = nic["name"].as_str().unwrap_or_default();
+            groups
+                .map(|group| (name.to_owned(), group.to_owned()))
+                .collect()
+        };
+        let nics = list["interfaces"].as_array().into_iter().flatten();
+        let probed = nics.filter(|nic| nic["name"] == "eth1" || nic["name"] == "lan0");
+        let probed: Vec<_> = probed.flat_map(joined).collect();
+        assert!(probed.len() <= 1, "at once: {probed:?}");
+        let none = probed.is_empty();
+        for one in probed {
+            seen.entry(one).or_insert((now, now)).1 = now;
+        }
+        seen.len() == 4 && none
+    });
+    for (one, (first, last)) in seen {
+        let length = last.duration_since(first);
+        assert!(length < Duration::from_millis(700), "{one:?}: {length:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use e2e::wrap::Wrap;
 
 #[test]
 fn a_stream_that_stops_is_joined_anew_and_comes_back() {
-    if !can_run(&[Need::Namespaces]) {
+    if !can_run(&[Need::Namespaces, Need::Tcpdump]) {
         return;
     }
     let scene = Scene::new();
@@ -17,6 +17,7 @@ fn a_stream_that_stops_is_joined_anew_and_comes_back() {
     let broadcast = scene.broadcast(GROUP, Wrap::Plain);
     ingest.wait_receiving("news");
     assert_eq!(ingest.metric("rejoins_total", &[]), 0.0);
+    let capture = Capture::start(&scene.source, "eth0", "igmp");
     broadcast.fall_silent();
     ingest.wait_status("news", "stopped", "stopped", VERDICT);
     let metrics = ingest.metrics();
@@ -28,6 +29,7 @@ fn a_stream_that_stops_is_joined_anew_and_comes_back() {
     wait_until("it is joined anew", seconds(15), || {
         ingest.metric("rejoins_total", &[("channel", "news")]) >= 1.0
     });
+    capture.wait_line(&["gaddr 239.1.1.1 to_ex"], seconds(5));
     broadcast.go_on();
     ingest.wait_status("news", "receiving", "ok", VERDICT);
     let events = ingest.http().get("/api/v1/events.json").text();
@@ -57,6 +59,8 @@ fn a_group_that_never_sends_says_so() {
             .is_some_and(|detail| detail.contains("239.1.1.1"))
     });
     assert_eq!(ingest.http().get("/ready").status(), 200, "never streams");
+    let _broadcast = scene.broadcast(GROUP, Wrap::Plain);
+    ingest.wait_status("news", "receiving", "ok", VERDICT);
 }
 
 #[test]
