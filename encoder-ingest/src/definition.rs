@@ -98,6 +98,13 @@ impl fmt::Display for ChannelId {
 }
 
 impl ChannelDefinition {
+    /// The channel that a rendition is made from; none: it is no rendition.
+    #[must_use]
+    pub fn parent(&self) -> Option<ChannelId> {
+        let (parent, _) = self.id.0.split_once('.')?;
+        (self.origin == Origin::Rendition).then(|| ChannelId(parent.to_owned()))
+    }
+
     /// The definition in the API's form.
     #[must_use]
     pub fn document(&self) -> ChannelDocument {

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use crate::live::{LiveChannel, LiveViewer, ViewerEnd, ViewerId};
 use crate::relay::channel::capture::{Piece, Wanted};
 use crate::relay::channel::{ChannelKey, ChannelPlan};
+use crate::relay::upload::Upload;
 use crate::relay::viewer::Start;
 
 /// What control tells a worker.
@@ -27,6 +28,11 @@ pub(crate) enum Command {
         key: ChannelKey,
         receiver: Option<MulticastReceiver>,
         same_stream: bool,
+    },
+    /// Take what comes through this queue from now on.
+    Feed {
+        key: ChannelKey,
+        upload: Upload,
     },
     Remove {
         key: ChannelKey,

@@ -3,6 +3,7 @@
 //!
 //! No lock: the data plane only stores, control only loads (or swaps a whole snapshot).
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -28,6 +29,8 @@ pub struct LiveChannel {
     pub inputs: ArcSwap<InputsShown>,
     /// The input that an operator holds; [`usize::MAX`]: none.
     pinned: AtomicUsize,
+    /// Of a rendition: how its making fares; control's.
+    pub making: ArcSwap<Making>,
     /// Set by an operator, ended by the monitor when the channel is well again.
     pub acknowledged: ArcSwapOption<Acknowledged>,
 }
@@ -47,6 +50,14 @@ pub struct InputsShown {
 pub struct InputShown {
     pub joined: bool,
     pub condition: &'static str,
+}
+
+/// How the making of a rendition fares: what is said of it while it has no data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Making {
+    pub params: BTreeMap<String, String>,
+    /// English; empty: all is well.
+    pub detail: String,
 }
 
 /// An operator has seen that the channel is ill.
@@ -78,6 +89,7 @@ impl LiveChannel {
             errors: ArcSwap::default(),
             inputs: ArcSwap::default(),
             pinned: AtomicUsize::new(usize::MAX),
+            making: ArcSwap::default(),
             acknowledged: ArcSwapOption::empty(),
         }
     }

@@ -18,7 +18,7 @@ use crate::definition::{ChannelDefinition, InputDefinition};
 use crate::live::LiveChannel;
 use crate::nics::InterfaceSelector;
 use crate::signal::reason::{
-    ElsewhereFacts, Facts, FilterFacts, Flow, LinkFacts, Verdict, verdict,
+    ElsewhereFacts, Facts, FilterFacts, Flow, LinkFacts, MadeFacts, Verdict, made, verdict,
 };
 
 /// What is known and said of one channel.
@@ -128,6 +128,37 @@ impl Judge {
             numbered: counters.kind_is_rtp.load(Relaxed),
             scrambled_expected: case.definition.scrambled.is_some(),
             recent: &self.tally.recent,
+        });
+        let well = verdict.reason == Reason::Ok;
+        if self.verdict.as_ref() != Some(&verdict) {
+            self.announce(live, verdict, events);
+        }
+        end_acknowledgement(live, well, events);
+    }
+
+    /// Judges a rendition by its parent, whose id and status are given, and says so when that
+    /// changes.
+    pub(super) fn judge_made(
+        &mut self,
+        live: &LiveChannel,
+        parent: Option<(&str, &ChannelStatus)>,
+        around: Surroundings<'_>,
+        events: &mut Vec<EventDraft>,
+    ) {
+        let now_ms = around.now_ms;
+        self.count(live, now_ms, events);
+        let last_ts_ms = Some(live.counters.last_data_ms.load(Relaxed));
+        let last_ts_ms = last_ts_ms.filter(|last| *last > 0);
+        let silence_ms = u64::try_from(around.options.silence.as_millis()).unwrap_or(u64::MAX);
+        let making = live.making.load();
+        let verdict = made(&MadeFacts {
+            now_ms,
+            flows: self.flow.tell(last_ts_ms, silence_ms, now_ms),
+            last_ts_ms,
+            recent: &self.tally.recent,
+            parent,
+            params: &making.params,
+            detail: &making.detail,
         });
         let well = verdict.reason == Reason::Ok;
         if self.verdict.as_ref() != Some(&verdict) {

@@ -194,7 +194,13 @@ impl Keeper {
             if judge {
                 let change = kept.watch_inputs(around, &mut self.bench, &mut events);
                 tell(kept.worker, change);
-                kept.judge(around, self.search.filter(), &mut events);
+                match self.shared.parent(&kept.live) {
+                    Some((id, status)) => {
+                        let parent = status.as_deref().map(|status| (id.as_str(), status));
+                        kept.judge_made(parent, around, &mut events);
+                    }
+                    None => kept.judge(around, self.search.filter(), &mut events),
+                }
             }
             if rate {
                 kept.rate(now_ms.saturating_sub(self.rated_ms));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use common::api::channel::ChannelStatus;
 use common::api::event::EventDraft;
 use common::net::interfaces::Link;
 
@@ -186,6 +187,16 @@ impl Kept {
             join_error: self.membership.error(),
         };
         self.judge.judge(&self.live, case, around, filter, events);
+    }
+
+    /// Judges a rendition by its parent, whose id and status are given.
+    pub(super) fn judge_made(
+        &mut self,
+        parent: Option<(&str, &ChannelStatus)>,
+        around: Surroundings<'_>,
+        events: &mut Vec<EventDraft>,
+    ) {
+        self.judge.judge_made(&self.live, parent, around, events);
     }
 
     pub(super) fn rate(&mut self, elapsed_ms: u64) {

@@ -49,6 +49,7 @@ use crate::live::{LiveChannel, LiveViewer, ViewerCounters, ViewerId};
 use crate::relay::block::{BlockBudget, BlockPool};
 pub use crate::relay::channel::capture::{Piece, Wanted};
 use crate::relay::channel::{ChannelKey, ChannelPlan};
+pub use crate::relay::upload::UploadPiece;
 use crate::worker::gauges::Waker;
 use crate::worker::{Parts, Worker};
 use keeper::{Keeper, Queues};
@@ -57,6 +58,7 @@ pub use options::{
     Elsewhere, Filtered, Looked, NewViewer, Notice, PlaneOptions, ProbeInterfaces, ProbeOutcome,
     Probed, Start, WatchRefusal, WatchRefused, WorkerStatus,
 };
+pub use questions::Feed;
 use shared::{Entry, Shared, Wish, WorkerHandle, lock};
 
 /// The handle to the data plane. Cheap to clone.

@@ -9,6 +9,8 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use common::api::channel::ChannelStatus;
+
 use super::options::{PlaneOptions, WorkerStatus};
 use super::search::Answer;
 use crate::definition::ChannelId;
@@ -125,6 +127,19 @@ impl Shared {
     pub(super) fn wish(&self, wish: Wish) {
         let _ = self.wishes.send(wish);
         self.keeper.wake();
+    }
+
+    /// Of a rendition: the id of its parent, and how that fares; none: it is no rendition.
+    pub(super) fn parent(
+        &self,
+        channel: &LiveChannel,
+    ) -> Option<(ChannelId, Option<Arc<ChannelStatus>>)> {
+        let id = channel.definition.load().parent()?;
+        let live = lock(&self.channels)
+            .get(&id)
+            .map(|one| Arc::clone(&one.live));
+        let status = live.map(|live| live.status.load_full());
+        Some((id, status))
     }
 
     pub(super) fn least_loaded(&self, channels: &BTreeMap<ChannelId, Entry>) -> usize {

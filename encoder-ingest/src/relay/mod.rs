@@ -7,6 +7,7 @@
 //! - [`recorder`]: into the history and through the signal analysis
 //! - [`ingress`]: the careful path of a datagram
 //! - [`mode`], [`receive`], [`input`]: receiving in place
+//! - [`upload`]: what a processing node sends instead
 //! - [`pace`]: when a socket is drained next (pure)
 //! - [`viewer`]: a cursor and a socket
 //! - [`channel`]: one turn of a channel
@@ -23,4 +24,5 @@ pub mod pace;
 pub mod receive;
 pub mod recorder;
 pub mod rtp_order;
+pub mod upload;
 pub mod viewer;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use common::api::channel::{Reason, State};
+use common::api::channel::{ChannelStatus, Reason, State};
 
 /// What is known of a channel at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -172,6 +172,78 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
     match facts.join_error {
         Some(error) => verdict.param("error", error),
         None => verdict,
+    }
+}
+
+/// What a verdict on a rendition is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct MadeFacts<'a> {
+    pub now_ms: u64,
+    /// What the node sends comes, and without interruption.
+    pub flows: bool,
+    pub last_ts_ms: Option<u64>,
+    pub recent: &'a Recent,
+    /// The channel that it is made from, and how that fares.
+    pub parent: Option<(&'a str, &'a ChannelStatus)>,
+    /// How its making fares, in facts and in a sentence.
+    pub params: &'a BTreeMap<String, String>,
+    pub detail: &'a str,
+}
+
+/// Judges a rendition: it fares as its parent does, and then as its making.
+#[must_use]
+pub fn made(facts: &MadeFacts<'_>) -> Verdict {
+    let ill = facts.parent.filter(|(_, parent)| match parent.state {
+        State::Receiving => false,
+        State::Degraded => facts.flows,
+        State::Waiting | State::Stopped => !facts.flows,
+    });
+    if let Some((id, parent)) = ill {
+        let mut params = parent.params.clone();
+        params.insert("parent".to_owned(), id.to_owned());
+        return Verdict {
+            state: parent.state,
+            reason: parent.reason,
+            params,
+            detail: format!("channel {id}, from which it is made: {}", parent.detail),
+        };
+    }
+    let parent = facts
+        .parent
+        .map(|(id, _)| ("parent".to_owned(), id.to_owned()));
+    let params = facts.params.clone().into_iter().chain(parent).collect();
+    let (state, reason, detail) = match (facts.flows, facts.last_ts_ms, facts.detail) {
+        (true, _, _) if facts.recent.upstream.is_recent(facts.now_ms) => (
+            State::Degraded,
+            Reason::UpstreamErrors,
+            "TS packets are missing in what the processing node sends: look at its job",
+        ),
+        (true, _, _) => {
+            return Verdict {
+                state: State::Receiving,
+                reason: Reason::Ok,
+                params: BTreeMap::new(),
+                detail: String::new(),
+            };
+        }
+        (false, None, "") => (
+            State::Waiting,
+            Reason::NeverReceived,
+            "nothing has come from a processing node yet",
+        ),
+        (false, None, detail) => (State::Waiting, Reason::NeverReceived, detail),
+        (false, Some(_), "") => (
+            State::Stopped,
+            Reason::Stopped,
+            "nothing comes from the processing node any more",
+        ),
+        (false, Some(_), detail) => (State::Stopped, Reason::Stopped, detail),
+    };
+    Verdict {
+        state,
+        reason,
+        params,
+        detail: detail.to_owned(),
     }
 }
 

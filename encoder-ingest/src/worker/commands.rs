@@ -45,20 +45,12 @@ impl Worker {
                 receiver,
                 same_stream,
             } => self.receive(key, receiver, same_stream, now),
-            Command::Remove { key } => {
-                if let Some(index) = self
-                    .channels
-                    .iter()
-                    .position(|channel| channel.key() == key)
-                {
-                    let channel = self.channels.swap_remove(index);
-                    self.dismantle_channel(channel, ViewerEnd::ChannelRemoved);
-                    self.parts
-                        .gauges
-                        .channels
-                        .store(self.channels.len() as u64, Relaxed);
+            Command::Feed { key, upload } => {
+                if let Some(channel) = self.channel(key) {
+                    channel.set_upload(upload);
                 }
             }
+            Command::Remove { key } => self.remove(key),
             Command::Watch {
                 key,
                 viewer,
@@ -98,6 +90,21 @@ impl Worker {
         self.channels
             .iter_mut()
             .find(|channel| channel.key() == key)
+    }
+
+    fn remove(&mut self, key: ChannelKey) {
+        if let Some(index) = self
+            .channels
+            .iter()
+            .position(|channel| channel.key() == key)
+        {
+            let channel = self.channels.swap_remove(index);
+            self.dismantle_channel(channel, ViewerEnd::ChannelRemoved);
+            self.parts
+                .gauges
+                .channels
+                .store(self.channels.len() as u64, Relaxed);
+        }
     }
 
     fn receive(

@@ -10,7 +10,10 @@ const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Longer files, each with its reason.
-const LONG_FILES: [(&str, &str); 0] = [];
+const LONG_FILES: [(&str, &str); 1] = [(
+    "encoder-ingest/src/limits.rs",
+    "a table: every bound of the program is found in one place",
+)];
 
 /// Longer functions, each with its reason.
 const LONG_FUNCTIONS: [(&str, &str, &str); 0] = [];

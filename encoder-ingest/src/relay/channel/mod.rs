@@ -1,6 +1,7 @@
 //! A channel as its worker runs it: input, history, viewers, and one turn of all three.
 
 pub mod capture;
+mod fed;
 mod publish;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::input::{Drained, Input};
 use super::pace::Pace;
 use super::receive::ReceiveTools;
 use super::recorder::Recorder;
+use super::upload::Upload;
 use super::viewer::{Pumped, View, Viewer};
 use crate::live::{LiveChannel, ViewerEnd, ViewerId};
 
@@ -66,6 +68,8 @@ pub struct Channel {
     plan: ChannelPlan,
     timing: Timing,
     input: Option<Input>,
+    /// What a processing node sends, instead of an input.
+    upload: Option<Upload>,
     recorder: Recorder,
     viewers: Vec<Viewer>,
     pace: Pace,
@@ -98,6 +102,7 @@ impl Channel {
             plan,
             timing,
             input: None,
+            upload: None,
             recorder: Recorder::new(plan.program),
             viewers: Vec::new(),
             pace,
@@ -135,7 +140,7 @@ impl Channel {
     /// When the next turn is due, on the worker's clock.
     #[must_use]
     pub fn due_ns(&self, now: Now) -> u64 {
-        if self.behind {
+        if self.behind || self.upload.as_ref().is_some_and(Upload::waits) {
             return now.ns;
         }
         if self.input.is_none() {
@@ -282,6 +287,7 @@ impl Channel {
                 signal.arrived(ticks, drained.first_stamp_ns);
             }
         }
+        self.take_upload(now, bench);
         self.pump(now, bench);
         self.forget(now, bench);
         self.publish();
