@@ -23,6 +23,7 @@ use crate::definition::{ChannelDefinition, ChannelId};
 use crate::events::Events;
 use crate::limits::CAPTURES_MAX;
 use crate::live::{InputShown, LiveChannel, LiveViewer, ViewerId};
+use crate::nodes::dispatch::Nodes;
 use crate::plane::{Looked, Piece, Plane, PlaneOptions, Wanted, WorkerStatus};
 use counters::Baselines;
 
@@ -63,6 +64,7 @@ pub struct Control {
     pub plane: Arc<dyn DataPlane>,
     pub registry: Arc<Registry>,
     pub events: Arc<Events>,
+    pub nodes: Arc<Nodes>,
     pub options: ControlOptions,
     started: Timestamp,
     begun: Instant,
@@ -77,11 +79,13 @@ impl Control {
         plane: Arc<dyn DataPlane>,
         registry: Arc<Registry>,
         events: Arc<Events>,
+        nodes: Arc<Nodes>,
     ) -> Self {
         Self {
             plane,
             registry,
             events,
+            nodes,
             options,
             started: Timestamp::now(),
             begun: Instant::now(),

@@ -27,6 +27,7 @@ use crate::config::{Config, registry_options};
 use crate::events::Events;
 use crate::http::listener::{Listener, Places};
 use crate::limits::{CONTROL_THREADS, DRAIN, REFUSALS_MAX};
+use crate::nodes::dispatch::Nodes;
 use crate::plane::Plane;
 use parts::Parts;
 
@@ -125,10 +126,17 @@ impl Ingest {
             Arc::new(plane.clone()),
             Arc::clone(&events),
         ));
+        let nodes = Arc::new(Nodes::new(
+            config.node_name.clone(),
+            Arc::clone(&registry),
+            Some(plane.clone()),
+            Arc::clone(&events),
+        ));
         let parts = Parts {
             plane: plane.clone(),
             registry,
             events: Arc::clone(&events),
+            nodes,
             counters: Arc::default(),
             places: Places::new(config.connections_max),
         };

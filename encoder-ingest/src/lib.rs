@@ -21,6 +21,7 @@
 //! - [`plane`]: control's hold on the data plane
 //! - [`events`]: what happened, for those who ask
 //! - [`channels`]: definitions, where they are kept, and the one way to change them
+//! - [`nodes`]: processing nodes, and the renditions that they make
 //! - [`prepare`]: directories made ready for another user
 //! - [`tune`]: a limit of the node's kernel, kept high
 //! - [`config`]: flags as typed, and as meant
@@ -41,6 +42,7 @@ pub mod limits;
 pub mod live;
 pub mod metrics;
 pub mod nics;
+pub mod nodes;
 pub mod plane;
 pub mod prepare;
 pub mod relay;

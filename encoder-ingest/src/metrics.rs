@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::api::channel::State;
+use common::api::node::JobState;
 use common::api::tr101290::Indicator;
 use metrics::{Label, counter, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -65,6 +66,8 @@ metrics! {
     CONFIG_OK Gauge "config_ok" "0 while the channels file has mistakes and an older one is in force";
     REQUESTS_REFUSED Counter "requests_refused_total" "HTTP requests and connections that were refused, by reason";
     WORKER_BUSY Gauge "worker_busy_ratio" "Share of the last second that the worker was busy";
+    NODES Gauge "nodes" "Processing nodes that are not silent";
+    JOBS Gauge "jobs" "Jobs of processing nodes, by state";
     BUILD_INFO Gauge "build_info" "1; the label says the version";
 }
 
@@ -160,6 +163,8 @@ pub struct Scrape<'a> {
     /// Upper bounds in seconds and counts, not cumulative; then the sum in seconds.
     pub relay_delay: (Vec<(f64, u64)>, f64),
     pub counters: &'a Counters,
+    /// Nodes that are not silent, and jobs by their states.
+    pub nodes: (usize, Vec<(JobState, usize)>),
     pub config_ok: bool,
     /// The NICs in use or looked for, and whether they carry.
     pub interfaces: &'a [(String, bool)],
@@ -187,6 +192,12 @@ impl Scrape<'_> {
     fn process(&self) {
         set(BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
         set(CONFIG_OK, &[], flag(self.config_ok));
+        let (nodes, jobs) = &self.nodes;
+        set(NODES, &[], as_float(*nodes as u64));
+        for (state, count) in jobs {
+            let labels = [("state", state.as_str())];
+            set(JOBS, &labels, as_float(*count as u64));
+        }
         for (name, up) in self.interfaces {
             set(INTERFACE_UP, &[("interface", name)], flag(*up));
         }

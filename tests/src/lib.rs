@@ -13,6 +13,7 @@
 //! - [`viewer`]: a viewer that records, pauses, or goes away
 //! - [`ts`]: a transport stream in which every packet is known
 //! - [`check`]: what a recording must be
+//! - [`fake_node`]: a processing node without ffmpeg
 //! - [`wrap`]: datagrams around that stream, well made and ill made
 //! - [`send`]: sending them to a group
 //! - [`scene`]: a source and a node on one cable
@@ -26,6 +27,7 @@
 pub mod binaries;
 pub mod capture;
 pub mod check;
+pub mod fake_node;
 pub mod gate;
 pub mod host;
 pub mod http;

@@ -61,6 +61,10 @@ pub enum EventKind {
     InputPinned,
     /// An operator has seen that a channel is ill, or that has come to its end.
     Acknowledged,
+    /// A processing node appeared, is silent, ends, or is heard again.
+    NodeChanged,
+    /// A job has another state, or another node.
+    JobChanged,
 }
 
 /// An event before it has an id and a time.

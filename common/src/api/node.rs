@@ -114,6 +114,10 @@ pub enum JobReason {
     WaitingForParent,
     /// Its node is about to end.
     Draining,
+    /// The channel names a profile that is not defined here (any more).
+    UnknownProfile,
+    /// There are as many channels as `--max-channels` allows.
+    MaxChannels,
 }
 
 /// The answer to a heartbeat: the full list of jobs that the node shall run for this ingest. What
@@ -218,7 +222,9 @@ pub struct JobDocument {
     pub progress: Progress,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
     /// No node has it; the reason says why.
@@ -247,6 +253,8 @@ impl JobReason {
             Self::NoSuitableNode => "no_suitable_node",
             Self::WaitingForParent => "waiting_for_parent",
             Self::Draining => "draining",
+            Self::UnknownProfile => "unknown_profile",
+            Self::MaxChannels => "max_channels",
         }
     }
 }

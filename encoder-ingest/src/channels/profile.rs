@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use common::document::{Cursor, Explained, Mistake, MistakeCode};
+use common::api::profile::{AudioCodec, VideoCodec};
+use common::document::{Cursor, Explained, Fields, Mistake, MistakeCode};
 
 use crate::limits::{AUDIO_KBPS_MAX, PICTURE_PIXELS_MAX, PROFILE_NAME_BYTES_MAX, VIDEO_KBPS_MAX};
 
@@ -11,9 +12,29 @@ use crate::limits::{AUDIO_KBPS_MAX, PICTURE_PIXELS_MAX, PROFILE_NAME_BYTES_MAX, 
 pub const BUILT_IN: [&str; 4] = ["preview", "720p", "audio", "snapshot"];
 
 /// What a transport stream can carry and players know, as ffmpeg names it.
-const VIDEO_CODECS: [&str; 4] = ["h264", "h265", "hevc", "mpeg2video"];
+const VIDEO_CODECS: [(&str, VideoCodec); 4] = [
+    ("h264", VideoCodec::H264),
+    ("h265", VideoCodec::Hevc),
+    ("hevc", VideoCodec::Hevc),
+    ("mpeg2video", VideoCodec::Mpeg2video),
+];
 
-const AUDIO_CODECS: [&str; 6] = ["aac", "ac3", "eac3", "mp2", "mp3", "opus"];
+const AUDIO_CODECS: [(&str, AudioCodec); 6] = [
+    ("aac", AudioCodec::Aac),
+    ("ac3", AudioCodec::Ac3),
+    ("eac3", AudioCodec::Eac3),
+    ("mp2", AudioCodec::Mp2),
+    ("mp3", AudioCodec::Mp3),
+    ("opus", AudioCodec::Opus),
+];
+
+/// The bit rates that layer II has at 48 kHz (ISO/IEC 11172-3, 2.4.2.3), in kbit/s.
+const MP2_KBPS: [u32; 14] = [
+    32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
+];
+
+/// MPEG-2 can't say a width or height that is a multiple of this (ISO/IEC 13818-2, 6.3.3).
+const MPEG2_PIXELS_EXCEPT: u32 = 4096;
 
 /// `[a-z0-9][a-z0-9_-]{0,31}`: it is part of a rendition's id and path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,8 +62,8 @@ pub struct Profile {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoProfile {
-    /// One of [`VIDEO_CODECS`]; whether a node has it is known when one looks.
-    pub codec: String,
+    /// Whether a node has it is known when one looks.
+    pub codec: VideoCodec,
     pub width: u32,
     pub height: u32,
     pub kbps: u32,
@@ -50,7 +71,7 @@ pub struct VideoProfile {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioProfile {
-    pub codec: String,
+    pub codec: AudioCodec,
     pub kbps: u32,
 }
 
@@ -105,30 +126,8 @@ pub(super) fn read(at: &Cursor<'_>) -> Option<Profile> {
         return None;
     }
     // All that is given is looked at before the first mistake ends the profile.
-    let video = wants_video.then(|| {
-        let codec = fields.required("video");
-        let codec = codec.and_then(|at| codec_of(&at, &VIDEO_CODECS));
-        let width = fields.required("width").and_then(|at| even(&at));
-        let height = fields.required("height").and_then(|at| even(&at));
-        let kbps = fields.required("video_kbps");
-        let kbps = kbps.and_then(|at| at.integer(10..=VIDEO_KBPS_MAX));
-        Some(VideoProfile {
-            codec: codec?,
-            width: width?,
-            height: height?,
-            kbps: kbps?,
-        })
-    });
-    let audio = wants_audio.then(|| {
-        let codec = fields.required("audio");
-        let codec = codec.and_then(|at| codec_of(&at, &AUDIO_CODECS));
-        let kbps = fields.required("audio_kbps");
-        let kbps = kbps.and_then(|at| at.integer(8..=AUDIO_KBPS_MAX));
-        Some(AudioProfile {
-            codec: codec?,
-            kbps: kbps?,
-        })
-    });
+    let video = wants_video.then(|| read_video(&fields));
+    let audio = wants_audio.then(|| read_audio(&fields));
     Some(Profile {
         video: match video {
             Some(video) => Some(video?),
@@ -141,15 +140,62 @@ pub(super) fn read(at: &Cursor<'_>) -> Option<Profile> {
     })
 }
 
-fn codec_of(at: &Cursor<'_>, known: &[&'static str]) -> Option<String> {
-    let choices: Vec<(&str, &str)> = known.iter().map(|name| (*name, *name)).collect();
-    at.choice(&choices).map(str::to_owned)
+fn read_video(fields: &Fields<'_>) -> Option<VideoProfile> {
+    let codec = fields.required("video");
+    let codec = codec.and_then(|at| at.choice(&VIDEO_CODECS));
+    let pixels = |key: &str| fields.required(key).and_then(|at| pixels(&at, codec));
+    let (width, height) = (pixels("width"), pixels("height"));
+    let kbps = fields.required("video_kbps");
+    let kbps = kbps.and_then(|at| at.integer(10..=VIDEO_KBPS_MAX));
+    Some(VideoProfile {
+        codec: codec?,
+        width: width?,
+        height: height?,
+        kbps: kbps?,
+    })
+}
+
+fn read_audio(fields: &Fields<'_>) -> Option<AudioProfile> {
+    let codec = fields.required("audio");
+    let codec = codec.and_then(|at| at.choice(&AUDIO_CODECS));
+    let kbps = fields.required("audio_kbps");
+    let kbps = kbps.and_then(|at| audio_kbps(&at, codec));
+    Some(AudioProfile {
+        codec: codec?,
+        kbps: kbps?,
+    })
+}
+
+/// A bit rate that the codec has. One that is not known is judged as the widest.
+fn audio_kbps(at: &Cursor<'_>, codec: Option<AudioCodec>) -> Option<u32> {
+    let range = match codec {
+        None | Some(AudioCodec::Aac) => 8..=AUDIO_KBPS_MAX,
+        Some(AudioCodec::Ac3) => 32..=640,
+        Some(AudioCodec::Eac3) => 32..=AUDIO_KBPS_MAX,
+        Some(AudioCodec::Mp2) => 32..=384,
+        Some(AudioCodec::Mp3) => 32..=320,
+        Some(AudioCodec::Opus) => 8..=510,
+    };
+    let kbps = at.integer(range)?;
+    if codec == Some(AudioCodec::Mp2) && !MP2_KBPS.contains(&kbps) {
+        let known = MP2_KBPS.map(|kbps| kbps.to_string()).join(", ");
+        let detail = format!("mp2 has no bit rate of {kbps} kbit/s: it has {known}");
+        let mistake = Mistake::new(MistakeCode::NotOneOf, detail).param("value", &kbps);
+        at.push(mistake.param("known", &known));
+        return None;
+    }
+    Some(kbps)
 }
 
 /// Encoders that subsample colour (4:2:0) take no odd sizes.
-fn even(at: &Cursor<'_>) -> Option<u32> {
-    let pixels = at.integer(16..=PICTURE_PIXELS_MAX)?;
-    if pixels % 2 != 0 {
+fn pixels(at: &Cursor<'_>, codec: Option<VideoCodec>) -> Option<u32> {
+    let pixels: u32 = at.integer(16..=PICTURE_PIXELS_MAX)?;
+    if codec == Some(VideoCodec::Mpeg2video) && pixels.is_multiple_of(MPEG2_PIXELS_EXCEPT) {
+        let detail = format!("mpeg2video can't have a width or height of {pixels}");
+        at.push(Mistake::new(MistakeCode::Invalid, detail).param("value", &pixels));
+        return None;
+    }
+    if !pixels.is_multiple_of(2) {
         let detail = format!("{pixels} is odd: width and height must be even");
         at.push(Mistake::new(MistakeCode::NotEven, detail).param("value", &pixels));
         return None;

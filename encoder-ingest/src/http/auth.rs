@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -16,6 +17,8 @@ use common::problem::Problem;
 use common::tokens::{Role, TokenFile};
 
 use crate::http::Peer;
+use crate::http::body::is_output;
+use crate::limits::TOKEN_WARNING_INTERVAL;
 use crate::metrics::{Counters, Refusal};
 
 /// The header by which a program that acts for people says for whom.
@@ -44,6 +47,8 @@ pub struct Actor {
 pub struct Guard {
     pub tokens: Option<Arc<TokenFile>>,
     pub counters: Arc<Counters>,
+    /// When a node's refusal was logged last.
+    warned: Arc<Mutex<Option<Instant>>>,
 }
 
 impl fmt::Display for Actor {
@@ -62,6 +67,7 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
         Ok(actor) => actor,
         Err(problem) => {
             guard.counters.refused(Refusal::Access);
+            guard.warn_of_node(&request, &problem);
             return problem.into_response();
         }
     };
@@ -70,6 +76,34 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
 }
 
 impl Guard {
+    #[must_use]
+    pub fn new(tokens: Option<Arc<TokenFile>>, counters: Arc<Counters>) -> Self {
+        Self {
+            tokens,
+            counters,
+            warned: Arc::default(),
+        }
+    }
+
+    /// A node that is refused asks again each second: it is logged now and then.
+    fn warn_of_node(&self, request: &Request, problem: &Problem) {
+        let path = request.uri().path();
+        if !is_heartbeat(request.method(), path) {
+            return;
+        }
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|at| at.elapsed() >= TOKEN_WARNING_INTERVAL) {
+            *warned = Some(Instant::now());
+            let address = request.extensions().get::<Peer>().map(Peer::ip);
+            tracing::warn!(
+                ?address,
+                path,
+                "a processing node is refused: {}",
+                problem.detail
+            );
+        }
+    }
+
     fn admit(&self, request: &Request) -> Result<Actor, Problem> {
         let headers = request.headers();
         let peer = request.extensions().get::<Peer>();
@@ -90,7 +124,7 @@ impl Guard {
                 ..open("open")
             });
         };
-        let allowed = allowed(request.method());
+        let allowed = allowed(request.method(), request.uri().path());
         let identity = authorize(&tokens.tokens(), bearer(headers), allowed)?;
         let as_user = acts_for(headers)?;
         if as_user.is_some() && identity.role != Role::Admin {
@@ -106,13 +140,20 @@ impl Guard {
     }
 }
 
-/// Reading is for every token, changing for admins.
-fn allowed(method: &Method) -> &'static [Role] {
-    if *method == Method::GET || *method == Method::HEAD {
+/// Reading is for every token, changing for admins, and what nodes say and send for nodes too.
+fn allowed(method: &Method, path: &str) -> &'static [Role] {
+    if is_heartbeat(method, path) || is_output(method, path) {
+        &[Role::Admin, Role::Node]
+    } else if *method == Method::GET || *method == Method::HEAD {
         &[Role::Admin, Role::Node, Role::Watch]
     } else {
         &[Role::Admin]
     }
+}
+
+fn is_heartbeat(method: &Method, path: &str) -> bool {
+    let node = path.strip_prefix("/api/v1/nodes/");
+    *method == Method::POST && node.is_some_and(|rest| rest.ends_with("/heartbeat"))
 }
 
 fn acts_for(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -146,8 +187,7 @@ mod tests {
         let tokens = file
             .as_ref()
             .map(|file| Arc::new(TokenFile::open(file.path()).expect("tokens")));
-        let counters = Arc::default();
-        (Guard { tokens, counters }, file)
+        (Guard::new(tokens, Arc::default()), file)
     }
 
     fn admit(guard: &Guard, line: &str, headers: &[(&str, &str)]) -> Result<String, u16> {
@@ -177,6 +217,15 @@ mod tests {
         assert_eq!(ask("POST /api/v1/channels", "aaa"), Ok("token/root".into()));
         assert_eq!(ask("POST /api/v1/channels", "www"), Err(403));
         assert_eq!(ask("DELETE /api/v1/channels/news", "nnn"), Err(403));
+        for line in [
+            "POST /api/v1/nodes/n1/heartbeat",
+            "PUT /api/v1/jobs/news.preview/output?epoch=1",
+        ] {
+            assert_eq!(ask(line, "nnn"), Ok("token/n1".into()));
+            assert_eq!(ask(line, "aaa"), Ok("token/root".into()));
+            assert_eq!(ask(line, "www"), Err(403));
+        }
+        assert_eq!(ask("PUT /api/v1/channels/output", "nnn"), Err(403));
         assert_eq!(ask("GET /api/v1/channels", "xxx"), Err(401));
         assert_eq!(admit(&guard, "GET /api/v1/channels", &[]), Err(401));
         assert_eq!(

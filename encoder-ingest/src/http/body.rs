@@ -2,7 +2,7 @@
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use common::problem::Problem;
@@ -13,6 +13,9 @@ use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_WAIT};
 
 /// The middleware that reads the body.
 pub async fn read_whole(request: Request, next: Next) -> Response {
+    if is_output(request.method(), request.uri().path()) {
+        return next.run(request).await;
+    }
     let (parts, body) = request.into_parts();
     match timeout(REQUEST_BODY_WAIT, to_bytes(body, REQUEST_BODY_BYTES_MAX)).await {
         Ok(Ok(bytes)) => {
@@ -29,6 +32,13 @@ pub async fn read_whole(request: Request, next: Next) -> Response {
                 .into_response()
         }
     }
+}
+
+/// What a processing node sends is read by its handler, as it comes.
+pub(super) fn is_output(method: &Method, path: &str) -> bool {
+    let job = path.strip_prefix("/api/v1/jobs/");
+    let job = job.and_then(|rest| rest.strip_suffix("/output"));
+    *method == Method::PUT && job.is_some_and(|job| !job.contains('/'))
 }
 
 fn refused(error: &axum::Error) -> Problem {

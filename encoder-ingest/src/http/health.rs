@@ -12,6 +12,7 @@ use crate::channels::registry::Registry;
 use crate::live::LiveChannel;
 use crate::metrics::{Counters, Scrape};
 use crate::nics::{InterfaceSelector, resolve};
+use crate::nodes::dispatch::Nodes;
 use crate::plane::Plane;
 
 /// Knows what to look at.
@@ -19,6 +20,7 @@ use crate::plane::Plane;
 pub struct Health {
     pub plane: Plane,
     pub registry: Arc<Registry>,
+    pub nodes: Arc<Nodes>,
     pub counters: Arc<Counters>,
     /// `--interface`.
     pub interfaces: Vec<InterfaceSelector>,
@@ -59,6 +61,7 @@ impl Operations for Health {
             workers: &self.plane.workers(),
             relay_delay: self.plane.relay_delay(),
             counters: &self.counters,
+            nodes: self.nodes.counts(),
             config_ok: self.registry.file_state().mistakes.is_empty(),
             interfaces: &interfaces,
             reverse_path_filter_drops: reverse_path_filter_drops(),

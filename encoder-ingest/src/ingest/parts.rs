@@ -21,6 +21,7 @@ use crate::http::playlist::Playlist;
 use crate::http::watch::{Watch, WatchAccess};
 use crate::http::{api, router};
 use crate::metrics::Counters;
+use crate::nodes::dispatch::Nodes;
 use crate::plane::{Notice, Plane};
 
 /// What most parts share.
@@ -29,6 +30,7 @@ pub(super) struct Parts {
     pub(super) plane: Plane,
     pub(super) registry: Arc<Registry>,
     pub(super) events: Arc<Events>,
+    pub(super) nodes: Arc<Nodes>,
     pub(super) counters: Arc<Counters>,
     pub(super) places: Places,
 }
@@ -66,6 +68,7 @@ impl Parts {
         let registry = Arc::clone(&self.registry);
         followers.spawn(channels_file::follow(registry, hangups, shutdown.clone()));
         followers.spawn(Arc::clone(on_demand).sweep(shutdown.clone()));
+        followers.spawn(Arc::clone(&self.nodes).follow(shutdown.clone()));
         if let Some(tokens) = &config.tokens {
             followers.spawn(Arc::clone(tokens).follow(shutdown.clone()));
         }
@@ -81,6 +84,7 @@ impl Parts {
         let health = Health {
             plane: self.plane.clone(),
             registry: Arc::clone(&self.registry),
+            nodes: Arc::clone(&self.nodes),
             counters: Arc::clone(&self.counters),
             interfaces: config.plane.interfaces.clone(),
         };
@@ -90,17 +94,14 @@ impl Parts {
             public_url: config.public_url,
             counters: Arc::clone(&self.counters),
         };
-        let guard = Guard {
-            tokens: config.tokens,
-            counters: Arc::clone(&self.counters),
-        };
+        let guard = Guard::new(config.tokens, Arc::clone(&self.counters));
         let options = ControlOptions {
             node_name: config.node_name,
             connections_max: config.connections_max,
             plane: config.plane,
         };
         let plane = Arc::new(self.plane.clone());
-        let control = Control::new(options, plane, self.registry, self.events);
+        let control = Control::new(options, plane, self.registry, self.events, self.nodes);
         let api = api::router(Arc::new(control));
         Front {
             watch: Watch {

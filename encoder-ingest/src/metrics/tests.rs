@@ -44,6 +44,7 @@ fn render(channels: &[Arc<LiveChannel>], counters: &Counters) -> String {
         relay_delay: (vec![(0.001, 3), (0.01, 2), (f64::INFINITY, 1)], 0.5),
         counters,
         config_ok: true,
+        nodes: (3, vec![(JobState::Running, 12)]),
         interfaces: &[("eth1".to_owned(), true)],
         reverse_path_filter_drops: Some(7),
     };

@@ -14,8 +14,11 @@ mod diagnose;
 mod errors;
 mod events;
 mod interfaces;
+mod nodes;
+mod output;
 mod pin;
 mod request;
+mod snapshot;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -59,6 +62,11 @@ fn described() -> OpenApiRouter<Arc<Control>> {
         .routes(routes!(pin::pin, pin::unpin))
         .routes(routes!(diagnose::diagnose))
         .routes(routes!(errors::list))
+        .routes(routes!(snapshot::read))
+        .routes(routes!(nodes::list))
+        .routes(routes!(nodes::heartbeat))
+        .routes(routes!(nodes::jobs))
+        .routes(routes!(output::put))
         .routes(routes!(viewers::list))
         .routes(routes!(viewers::disconnect))
         .routes(routes!(interfaces::list))

@@ -25,6 +25,7 @@ use crate::events::Events;
 use crate::http::auth::Actor;
 use crate::limits::CHANNEL_BODY_BYTES_MAX;
 use crate::live::{ErrorSeen, LiveChannel, LiveViewer, ViewerCounters, ViewerId};
+use crate::nodes::dispatch::Nodes;
 use crate::plane::{
     Looked, Piece, PlaneOptions, ProbeInterfaces, ProbeOutcome, Probed, Wanted, WorkerStatus,
 };
@@ -195,7 +196,14 @@ impl Api {
             plane: plane_options(),
         };
         let data_plane: Arc<dyn DataPlane> = Arc::<FakePlane>::clone(&plane);
-        let control = Arc::new(Control::new(options, data_plane, registry, events));
+        let nodes = Nodes::new(
+            "n1".to_owned(),
+            Arc::clone(&registry),
+            None,
+            Arc::clone(&events),
+        );
+        let nodes = Arc::new(nodes);
+        let control = Arc::new(Control::new(options, data_plane, registry, events, nodes));
         Self {
             router: router(Arc::clone(&control)),
             plane,
@@ -892,7 +900,7 @@ async fn a_diagnosis_tells_in_words_what_was_found() {
 }
 
 /// The contract, 2.4, without what later capabilities bring.
-const PROMISED: [&str; 21] = [
+const PROMISED: [&str; 26] = [
     "GET /channels",
     "POST /channels",
     "GET /channels/{id}",
@@ -909,6 +917,11 @@ const PROMISED: [&str; 21] = [
     "PUT /channels/{id}/acknowledge",
     "DELETE /channels/{id}/acknowledge",
     "GET /channels/{id}/errors",
+    "GET /channels/{id}/snapshot.jpg",
+    "GET /nodes",
+    "POST /nodes/{name}/heartbeat",
+    "GET /jobs",
+    "PUT /jobs/{id}/output",
     "GET /interfaces",
     "GET /events",
     "GET /events.json",
@@ -940,7 +953,10 @@ async fn the_description_is_of_all_that_is_there_and_no_more() {
     promised.sort();
     assert_eq!(sorted, promised);
     for line in described {
-        let line = line.replace(PREFIX, "").replace("{id}", "none");
+        let line = line
+            .replace(PREFIX, "")
+            .replace("{id}", "none")
+            .replace("{name}", "none");
         let response = api.raw(request_of(&line)).await;
         let allowed = response.headers().get(header::ALLOW).is_none();
         assert!(allowed, "{line} is described, but is not there");

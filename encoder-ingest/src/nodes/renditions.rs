@@ -1,0 +1,256 @@
+//! What is wanted of processing nodes: the renditions of the channels that are in force here. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::api::channel::{ChannelStatus, ElementaryStream, Origin, Service, State};
+use common::api::node::JobReason;
+use common::api::profile::{Profile, ProfileKind};
+
+use super::assignment::Unplaced;
+use super::job::Wanted;
+use super::profiles::resolve;
+use super::slots::Slots;
+use crate::channels::file::Profiles;
+use crate::definition::{ChannelDefinition, ChannelId};
+
+/// What is known of a channel that runs.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    pub definition: Arc<ChannelDefinition>,
+    pub status: Arc<ChannelStatus>,
+    pub services: Arc<Vec<Service>>,
+}
+
+/// What the analysis calls streams with pictures.
+const PICTURES: [&str; 9] = [
+    "mpeg1video",
+    "mpeg2video",
+    "h264",
+    "hevc",
+    "vvc",
+    "avs",
+    "avs2",
+    "avs3",
+    "vc1",
+];
+
+/// What the analysis calls streams with sound.
+const SOUNDS: [&str; 7] = ["mp2", "aac", "aac_latm", "ac3", "eac3", "dts", "opus"];
+
+/// The renditions of one channel, by id.
+#[must_use]
+pub fn of(parent: &Parent, profiles: &Profiles) -> BTreeMap<String, Wanted> {
+    let names = parent.definition.renditions.iter();
+    let one = |name: &String| {
+        let id = format!("{}.{name}", parent.definition.id);
+        (id, wanted(parent, name, profiles))
+    };
+    names.map(one).collect()
+}
+
+/// The channel that a rendition is.
+#[must_use]
+pub fn definition(parent: &ChannelDefinition, profile: &str) -> ChannelDefinition {
+    ChannelDefinition {
+        id: ChannelId::made(format!("{}.{profile}", parent.id)),
+        origin: Origin::Rendition,
+        name: format!("{} ({profile})", parent.name),
+        inputs: Vec::new(),
+        renditions: Vec::new(),
+        ingests: None,
+        number: None,
+        program: None,
+        scrambled: None,
+        ..parent.clone()
+    }
+}
+
+fn wanted(parent: &Parent, name: &str, profiles: &Profiles) -> Wanted {
+    let streams = streams(parent);
+    let is = |one: &ElementaryStream, codecs: &[&str]| codecs.contains(&one.kind.as_str());
+    let picture = streams.iter().find(|one| is(one, &PICTURES));
+    let known = !streams.is_empty();
+    let has_video = picture.is_some();
+    let has_audio = streams.iter().any(|one| is(one, &SOUNDS));
+    let resolved = resolve(name, profiles);
+    let obstacle = obstacle(parent, name, resolved.as_ref(), known.then_some(has_video));
+    let (profile, cost) = resolved.unwrap_or_else(|| (nothing(name), Slots::default()));
+    Wanted {
+        channel: parent.definition.id.to_string(),
+        profile,
+        cost,
+        program: parent.definition.program,
+        interlaced: picture.and_then(|one| interlaced(&one.detail)),
+        has_video: known.then_some(has_video),
+        has_audio: known.then_some(has_audio),
+        obstacle,
+    }
+}
+
+/// The streams of the program that is encoded.
+fn streams(parent: &Parent) -> &[ElementaryStream] {
+    let services = &parent.services;
+    let chosen = match parent.definition.program {
+        Some(program) => services.iter().find(|one| one.service_id == program),
+        None => services.first(),
+    };
+    chosen.map_or(&[], |service| &service.streams)
+}
+
+/// `1920x1080 25i`: the letter behind the rate.
+fn interlaced(detail: &str) -> Option<bool> {
+    let rate = detail.split(' ').find(|word| {
+        let number = word.trim_end_matches(['i', 'p']);
+        number.len() + 1 == word.len() && number.parse::<f64>().is_ok()
+    })?;
+    Some(rate.ends_with('i'))
+}
+
+fn obstacle(
+    parent: &Parent,
+    name: &str,
+    resolved: Option<&(Profile, Slots)>,
+    has_video: Option<bool>,
+) -> Option<Unplaced> {
+    let id = &parent.definition.id;
+    let because = |reason, detail: String| {
+        let params = [("profile", name), ("parent", id.as_str())];
+        Some(Unplaced {
+            reason,
+            params: params
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            detail,
+        })
+    };
+    let Some((profile, _)) = resolved else {
+        let detail = format!("profile {name:?} is not defined: define it in the channels file");
+        return because(JobReason::UnknownProfile, detail);
+    };
+    if !matches!(parent.status.state, State::Receiving | State::Degraded) {
+        let detail = match parent.status.detail.as_str() {
+            "" => format!("channel {id} has no data"),
+            detail => format!("channel {id} has no data: {detail}"),
+        };
+        return because(JobReason::WaitingForParent, detail);
+    }
+    let picture_wanted = profile.video.is_some() && profile.audio.is_none();
+    if picture_wanted && has_video == Some(false) {
+        let detail = format!("channel {id} has no picture");
+        return because(JobReason::WaitingForParent, detail);
+    }
+    None
+}
+
+/// In the place of a profile that nobody knows.
+fn nothing(name: &str) -> Profile {
+    Profile {
+        name: name.to_owned(),
+        kind: ProfileKind::Ts,
+        video: None,
+        audio: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::file::{Context, Known, read_channel};
+    use common::api::channel::Reason;
+
+    fn parent(state: State, streams: &[(&str, &str)]) -> Parent {
+        let body = r#"{"id": "news", "name": "News", "number": 7, "program": 2, "group": "Info",
+            "inputs": [{"url": "udp://239.1.1.1:5000"}], "renditions": ["preview", "gone", "snapshot"]}"#;
+        let context = Context {
+            origin: Origin::Operator,
+            profiles: Known::Any,
+            channels_max: 1,
+        };
+        let definition = read_channel(body.as_bytes(), None, context).expect("valid");
+        let stream = |(kind, detail): &(&str, &str)| ElementaryStream {
+            pid: 257,
+            kind: (*kind).to_owned(),
+            detail: (*detail).to_owned(),
+            language: None,
+            bitrate_bps: 0,
+            pts_interval_ms: None,
+            scrambled: false,
+        };
+        let service = Service {
+            service_id: 2,
+            name: String::new(),
+            provider: String::new(),
+            pmt_pid: 256,
+            pcr_pid: 257,
+            bitrate_bps: 0,
+            pcr_interval_ms: None,
+            streams: streams.iter().map(stream).collect(),
+        };
+        let other = Service {
+            service_id: 1,
+            streams: Vec::new(),
+            ..service.clone()
+        };
+        let reason = Reason::NeverReceived;
+        let status = ChannelStatus::new(state, reason, "nothing came".to_owned(), String::new());
+        Parent {
+            definition: Arc::new(definition),
+            status: Arc::new(status),
+            services: Arc::new(vec![other, service]),
+        }
+    }
+
+    #[test]
+    fn every_rendition_of_a_channel_is_wanted() {
+        let streams = [("mpeg2video", "720x576 25i"), ("mp2", "48 kHz stereo")];
+        let wanted = of(&parent(State::Receiving, &streams), &Profiles::new());
+        let ids: Vec<_> = wanted.keys().map(String::as_str).collect();
+        assert_eq!(ids, ["news.gone", "news.preview", "news.snapshot"]);
+        let preview = &wanted["news.preview"];
+        assert_eq!(preview.obstacle, None);
+        assert_eq!(preview.interlaced, Some(true));
+        assert_eq!(
+            (preview.has_video, preview.has_audio),
+            (Some(true), Some(true))
+        );
+        assert_eq!(preview.program, Some(2));
+        let reason = |id: &str| wanted[id].obstacle.as_ref().map(|one| one.reason);
+        assert_eq!(reason("news.gone"), Some(JobReason::UnknownProfile));
+    }
+
+    #[test]
+    fn what_can_not_be_made_says_why() {
+        let silent = of(&parent(State::Stopped, &[]), &Profiles::new());
+        let obstacle = silent["news.preview"].obstacle.clone().expect("no data");
+        assert_eq!(obstacle.reason, JobReason::WaitingForParent);
+        assert!(obstacle.detail.contains("nothing came"), "{obstacle:?}");
+        assert_eq!(silent["news.preview"].has_video, None);
+        let radio = of(&parent(State::Receiving, &[("aac", "")]), &Profiles::new());
+        assert_eq!(radio["news.preview"].obstacle, None);
+        assert!(radio["news.snapshot"].obstacle.is_some());
+    }
+
+    #[test]
+    fn a_rendition_is_a_channel_with_its_parents_face() {
+        let parent = parent(State::Receiving, &[]);
+        let made = definition(&parent.definition, "preview");
+        assert_eq!(made.id.as_str(), "news.preview");
+        assert_eq!(made.parent().as_ref(), Some(&parent.definition.id));
+        assert_eq!((made.name.as_str(), made.number), ("News (preview)", None));
+        assert_eq!(made.group.as_deref(), Some("Info"));
+        assert!(made.inputs.is_empty() && made.renditions.is_empty());
+    }
+
+    #[test]
+    fn the_scan_stands_behind_the_rate() {
+        for (detail, scan) in [
+            ("1280x720 25p", Some(false)),
+            ("1920x1080 29.97i", Some(true)),
+            ("1920x1080", None),
+            ("", None),
+        ] {
+            assert_eq!(interlaced(detail), scan, "{detail}");
+        }
+    }
+}
