@@ -11,7 +11,7 @@ ifneq ($(toolchain),)
 export RUSTUP_TOOLCHAIN := $(toolchain)
 endif
 
-.PHONY: help run test lint bench bench-parts fuzz images
+.PHONY: help run test lint bench bench-parts fuzz images test-cluster
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -36,7 +36,7 @@ test: ## sets up what the tests need and runs all that this machine can run (roo
 
 lint: ## format, clippy and documentation, warnings denied
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 
@@ -54,3 +54,6 @@ fuzz: ## fuzzes each target for SECONDS_EACH (60); needs cargo-fuzz (`cargo inst
 
 images: ## container images as target/images/NAME.tar (buildah, podman or docker; no registry needed)
 	@scripts/images $(IMAGES)
+
+test-cluster: ## the tests on a real cluster: $KUBECONFIG, else kubelab (FILTER=text; scripts/test-cluster)
+	@scripts/test-cluster $(FILTER)

@@ -16,6 +16,10 @@ pub enum Need {
     Kustomize,
     /// kubernetes-validate, which knows the published schemas.
     SchemaCheck,
+    /// A Kubernetes cluster: that of $KUBECONFIG.
+    Cluster,
+    /// That the cluster is kubelab, whose hosts and power tests may use.
+    Kubelab,
 }
 
 /// True when all of `needs` are here; else the test's name is printed (past the capture of the
@@ -40,7 +44,7 @@ impl Need {
     /// Whether it is on this machine.
     #[must_use]
     pub fn is_here(self) -> bool {
-        static HERE: [OnceLock<bool>; 5] = [const { OnceLock::new() }; 5];
+        static HERE: [OnceLock<bool>; 7] = [const { OnceLock::new() }; 7];
         let (slot, program, arguments): (_, _, &[&str]) = match self {
             Self::Namespaces => (0, "unshare", &["-n", "ip", "link", "set", "lo", "up"]),
             Self::Ffmpeg => (1, "ffmpeg", &["-hide_banner", "-h", "encoder=libx264"]),
@@ -66,6 +70,8 @@ impl Need {
                     ),
                 ],
             ),
+            Self::Cluster => (5, "kubectl", &["get", "--raw", "/readyz"]),
+            Self::Kubelab => (6, "sh", &["-c", "test -x \"$KUBELAB\""]),
         };
         *HERE[slot].get_or_init(|| {
             Command::new(program)
@@ -89,6 +95,8 @@ impl Need {
             Self::Tcpdump => "it needs tcpdump",
             Self::Kustomize => "it needs kubectl 1.24 or newer",
             Self::SchemaCheck => "it needs kubernetes-validate (pip install kubernetes-validate)",
+            Self::Cluster => "it needs a cluster ($KUBECONFIG)",
+            Self::Kubelab => "it needs kubelab's hosts and power ($KUBELAB names its command)",
         }
     }
 }

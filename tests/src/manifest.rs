@@ -43,6 +43,11 @@ impl Manifests {
         &self.text
     }
 
+    #[must_use]
+    pub fn objects(&self) -> &[Value] {
+        &self.objects
+    }
+
     pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
         let objects = self.objects.iter();
         objects.filter(move |object| object["kind"] == kind)

@@ -1,6 +1,7 @@
 //! The Kubernetes manifests and the images' files against the programs and the rules for pods
 //! (ARCHITECTURE.md, invariant 13). Nothing is run on a cluster here: that is tests/cluster.
 
+mod guide;
 mod metrics;
 mod restricted;
 mod secrets;
