@@ -86,8 +86,9 @@ pub const REORDER_WAIT: Duration = Duration::from_millis(50);
 /// (RFC 3550, A.1, `MAX_DROPOUT`).
 pub const RTP_DROPOUT_MAX: u16 = 3000;
 
-/// An RTP packet so far behind is late or a duplicate; further behind, the source has restarted
-/// (RFC 3550, A.1, `MAX_MISORDER` is 100; our window is a power of two).
+/// An RTP packet so far behind is late or a duplicate; further behind, one alone is late too, and two
+/// in sequence are a source that has restarted (RFC 3550, A.1, `MAX_MISORDER` is 100; our window is a
+/// power of two).
 pub const RTP_MISORDER_MAX: u16 = 128;
 
 /// Datagrams of another kind in a row that make a channel change its kind (TS, RTP). Fewer are

@@ -71,6 +71,7 @@ impl Ingress {
     pub fn counts(&self) -> IngressCounts {
         IngressCounts {
             reordered: self.order.reordered(),
+            late: self.counts.late + self.order.strays(),
             ..self.counts
         }
     }
@@ -291,17 +292,27 @@ impl Ingress {
             .place(rtp.ssrc, rtp.sequence, payload, out.now_ms)
         {
             Placed::Now => self.emit(payload, stride, out),
-            Placed::Held => {}
+            Placed::Held | Placed::Doubted => {}
             Placed::Duplicate => self.counts.duplicates += 1,
             Placed::Late => self.counts.late += 1,
             Placed::Restart => {
-                self.counts.source_restarts += 1;
-                self.unseen = 0;
-                out.recorder.restart();
+                self.restart(out);
+                self.emit(payload, stride, out);
+            }
+            Placed::Confirmed(first) => {
+                self.restart(out);
+                self.emit(&first, stride, out);
+                self.order.recycle(first);
                 self.emit(payload, stride, out);
             }
         }
         self.release(out);
+    }
+
+    fn restart(&mut self, out: &mut Out<'_>) {
+        self.counts.source_restarts += 1;
+        self.unseen = 0;
+        out.recorder.restart();
     }
 
     fn released(&mut self, release: Release, out: &mut Out<'_>) {

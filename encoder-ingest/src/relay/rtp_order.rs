@@ -13,9 +13,13 @@ use crate::limits::{REORDER_PACKETS_MAX, REORDER_WAIT, RTP_DROPOUT_MAX, RTP_MISO
 pub struct RtpOrder {
     source: Option<RtpSource>,
     held: VecDeque<Held>,
+    /// Far behind: the first of a source that has started anew, or one that is much too late.
+    doubt: Option<Doubt>,
     /// Payload buffers of packets that were held once, kept for the next.
     spare: Vec<Vec<u8>>,
     reordered: u64,
+    /// Doubts that came to nothing.
+    strays: u64,
 }
 
 #[derive(Debug)]
@@ -38,8 +42,14 @@ struct Held {
     payload: Vec<u8>,
 }
 
+#[derive(Debug)]
+struct Doubt {
+    sequence: u16,
+    payload: Vec<u8>,
+}
+
 /// What became of one packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placed {
     /// Goes out now, behind all before it.
     Now,
@@ -51,6 +61,10 @@ pub enum Placed {
     Late,
     /// The source has started anew with this packet, which goes out now.
     Restart,
+    /// Far behind, and kept back: whether the source has started anew shows with the next.
+    Doubted,
+    /// The source has started anew with the packet before, which goes out now, then this one.
+    Confirmed(Vec<u8>),
 }
 
 /// What comes out of the held packets.
@@ -76,12 +90,14 @@ impl RtpOrder {
             return false;
         }
         source.receive_run(count);
+        self.settle_doubt();
         true
     }
 
-    /// Judges one packet. `Held` has copied `payload`; for `Now` and `Restart` the caller sends it
-    /// and then asks [`Self::release`]. Before a `Restart` what was held comes out first by
-    /// [`Self::flush`], which the caller must have called when [`Self::restarts`] said so.
+    /// Judges one packet. `Held` and `Doubted` have copied `payload`; for the others that go out now
+    /// the caller sends it and then asks [`Self::release`]. Before a `Restart` or `Confirmed` what was
+    /// held comes out first by [`Self::flush`], which the caller must have called when
+    /// [`Self::restarts`] said so.
     pub fn place(&mut self, ssrc: u32, sequence: u16, payload: &[u8], now_ms: u64) -> Placed {
         let Some(source) = self.source.as_mut().filter(|source| source.ssrc == ssrc) else {
             let first = self.source.is_none();
@@ -94,9 +110,11 @@ impl RtpOrder {
         if ahead == 0 {
             source.receive_run(1);
             self.reordered += u64::from(!self.held.is_empty());
+            self.settle_doubt();
             return Placed::Now;
         }
         if ahead < ahead_max {
+            self.settle_doubt();
             return self.hold(sequence, payload, after_drop, now_ms);
         }
         let behind = source.expected.wrapping_sub(sequence);
@@ -108,6 +126,9 @@ impl RtpOrder {
                 Placed::Duplicate
             };
         }
+        if is_behind(ahead) {
+            return self.doubt(ssrc, sequence, payload);
+        }
         self.begin(ssrc, sequence);
         Placed::Restart
     }
@@ -117,9 +138,12 @@ impl RtpOrder {
     pub fn restarts(&self, ssrc: u32, sequence: u16) -> bool {
         self.source.as_ref().is_some_and(|source| {
             let ahead = sequence.wrapping_sub(source.expected);
-            let behind = source.expected.wrapping_sub(sequence);
-            source.ssrc != ssrc
-                || (ahead >= source.ahead_max(sequence) && behind > RTP_MISORDER_MAX)
+            let jumps = if is_behind(ahead) {
+                ahead.wrapping_neg() > RTP_MISORDER_MAX && self.confirms(sequence)
+            } else {
+                ahead >= source.ahead_max(sequence)
+            };
+            source.ssrc != ssrc || jumps
         })
     }
 
@@ -173,6 +197,12 @@ impl RtpOrder {
             .min()
     }
 
+    /// Packets that came too late by far.
+    #[must_use]
+    pub fn strays(&self) -> u64 {
+        self.strays
+    }
+
     /// Packets that came behind later ones and were put right.
     #[must_use]
     pub fn reordered(&self) -> u64 {
@@ -183,9 +213,11 @@ impl RtpOrder {
     pub fn reset(&mut self) {
         self.source = None;
         self.held.clear();
+        self.doubt = None;
     }
 
     fn begin(&mut self, ssrc: u32, sequence: u16) {
+        self.settle_doubt();
         // What came before this packet is not known to be missing: mark it as seen.
         self.source = Some(RtpSource {
             ssrc,
@@ -193,6 +225,42 @@ impl RtpOrder {
             seen: u128::MAX,
             dropped_before: None,
         });
+    }
+
+    fn confirms(&self, sequence: u16) -> bool {
+        let next = |doubt: &Doubt| doubt.sequence.wrapping_add(1);
+        self.doubt.as_ref().map(next) == Some(sequence)
+    }
+
+    /// RFC 3550, A.1: two packets in sequence make a source that has started anew behind where it was;
+    /// one alone is from long ago.
+    fn doubt(&mut self, ssrc: u32, sequence: u16, payload: &[u8]) -> Placed {
+        if self.confirms(sequence)
+            && let Some(first) = self.doubt.take()
+        {
+            self.begin(ssrc, sequence);
+            return Placed::Confirmed(first.payload);
+        }
+        self.settle_doubt();
+        let payload = self.copy(payload);
+        self.doubt = Some(Doubt { sequence, payload });
+        Placed::Doubted
+    }
+
+    /// The stream goes on where it was: what was doubted is from long ago.
+    #[inline]
+    fn settle_doubt(&mut self) {
+        if let Some(stray) = self.doubt.take() {
+            self.strays += 1;
+            self.recycle(stray.payload);
+        }
+    }
+
+    fn copy(&mut self, payload: &[u8]) -> Vec<u8> {
+        let mut copy = self.spare.pop().unwrap_or_default();
+        copy.clear();
+        copy.extend_from_slice(payload);
+        copy
     }
 
     fn hold(&mut self, sequence: u16, payload: &[u8], after_drop: bool, now_ms: u64) -> Placed {
@@ -211,16 +279,14 @@ impl RtpOrder {
             return Placed::Duplicate;
         }
         self.reordered += u64::from(at < self.held.len());
-        let mut copy = self.spare.pop().unwrap_or_default();
-        copy.clear();
-        copy.extend_from_slice(payload);
+        let payload = self.copy(payload);
         self.held.insert(
             at,
             Held {
                 sequence,
                 since_ms: now_ms,
                 after_drop,
-                payload: copy,
+                payload,
             },
         );
         Placed::Held
@@ -249,6 +315,11 @@ impl RtpSource {
             _ => u128::MAX,
         };
     }
+}
+
+/// More than half of the numbers ahead is behind.
+fn is_behind(ahead: u16) -> bool {
+    ahead > u16::MAX / 2
 }
 
 /// Everything up to `next` is lost.

@@ -139,3 +139,31 @@ fn a_new_ssrc_is_a_restart_without_loss() {
         assert!(events.contains("source_restarted"), "{events}");
     });
 }
+
+/// Further behind than any order can be put right, but a single packet: it is not spliced in.
+#[test]
+fn a_packet_from_long_ago_is_dropped_and_no_restart() {
+    let (datagrams, ts) = sequence(65_300, 900);
+    let mut sent = datagrams.clone();
+    for at in [600, 700, 800] {
+        sent.insert(at, datagrams[at - 250].clone());
+    }
+    relayed(&sent, &ts.concat(), |ingest| {
+        assert_eq!(ingest.metric("source_restarts_total", &[]), 0.0);
+        nothing_lost(ingest);
+    });
+}
+
+/// The same SSRC begins at a lower number: no byte of it is missing.
+#[test]
+fn a_sequence_that_begins_anew_behind_itself_is_a_restart_without_loss() {
+    let (mut datagrams, ts) = sequence(5000, 900);
+    let mut rtp = Rtp::new(100, 7);
+    for index in 600..900 {
+        datagrams[index] = rtp.wrap(&ts[index]);
+    }
+    relayed(&datagrams, &ts.concat(), |ingest| {
+        assert_eq!(ingest.metric("source_restarts_total", &[]), 1.0);
+        nothing_lost(ingest);
+    });
+}

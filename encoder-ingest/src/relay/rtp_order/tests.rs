@@ -39,7 +39,12 @@ impl Feeder {
                 self.outcome.restarts += 1;
                 self.outcome.out.push(sequence);
             }
-            Placed::Held => {}
+            Placed::Held | Placed::Doubted => {}
+            Placed::Confirmed(first) => {
+                self.outcome.restarts += 1;
+                let first = u16::from_be_bytes([first[0], first[1]]);
+                self.outcome.out.extend([first, sequence]);
+            }
             Placed::Duplicate => self.outcome.duplicates += 1,
             Placed::Late => self.outcome.late += 1,
         }
@@ -134,20 +139,42 @@ fn a_gap_where_the_kernel_dropped_is_the_kernels() {
     }
 }
 
-/// A stall of the process: the same source goes on far behind what the socket had no room for.
+/// RFC 3550, A.1.
+#[test]
+fn one_packet_from_long_ago_is_no_restart_and_two_in_sequence_are() {
+    let mut feeder = Feeder::new();
+    let all = (1000..1300).chain([1001, 1300, 1005, 900, 1301]);
+    all.for_each(|sequence| feeder.feed(1, sequence, 0));
+    assert_eq!(feeder.outcome.out, (1000..1302).collect::<Vec<u16>>());
+    assert_eq!(feeder.outcome.restarts, 0);
+    assert_eq!(feeder.order.strays(), 3);
+    // What waits behind a gap goes out before the source that has started anew.
+    for sequence in [1303, 7, 8, 9] {
+        feeder.feed(1, sequence, 0);
+    }
+    assert_eq!(feeder.outcome.out[302..], [1303, 7, 8, 9]);
+    assert_eq!((feeder.outcome.lost, feeder.outcome.restarts), (1, 1));
+    assert_eq!(feeder.order.strays(), 3);
+}
+
+/// A stall of the process: the same source goes on far behind what the socket had no room for. More
+/// than half of the numbers ahead can't be told from behind.
 #[test]
 fn a_large_gap_that_our_own_socket_made_is_no_restart() {
-    for (ahead, kernel) in [(3001, true), (30_000, true), (33_000, false)] {
+    for (ahead, held) in [(3001, true), (30_000, true), (33_000, false)] {
         let mut order = RtpOrder::default();
         order.place(1, 60_000, &[], 0);
         let next = 60_001_u16.wrapping_add(ahead);
         order.dropped_before(next);
-        assert_eq!(order.restarts(1, next), !kernel, "{ahead}");
+        assert!(!order.restarts(1, next), "{ahead}");
         let placed = order.place(1, next, &[], 0);
-        assert_eq!(placed == Placed::Held, kernel, "{ahead}");
-        if kernel {
-            let count = u64::from(ahead);
+        if held {
+            assert_eq!(placed, Placed::Held, "{ahead}");
+            let (count, kernel) = (u64::from(ahead), true);
             assert_eq!(order.flush(), Some(Release::Lost { count, kernel }));
+        } else {
+            assert_eq!(placed, Placed::Doubted, "{ahead}");
+            assert!(order.restarts(1, next + 1));
         }
     }
 }
@@ -160,6 +187,37 @@ fn another_ssrc_starts_anew_at_once_and_loses_nothing_that_was_held() {
     feeder.feed(2, 500, 0);
     assert_eq!(feeder.outcome.out, vec![10, 12, 500]);
     assert_eq!((feeder.outcome.lost, feeder.outcome.restarts), (1, 1));
+}
+
+/// How far on from the last number the next one is: mostly in order, now and then as far as any bound.
+const STEPS: [u16; 16] = [
+    1, 1, 1, 1, 1, 1, 1, 2, 5, 3500, 40_000, 65_535, 65_533, 65_400, 65_300, 60_000,
+];
+
+proptest! {
+    /// Whatever comes, each packet goes out, or is counted as double or late, or is still in doubt.
+    #[test]
+    fn every_packet_has_one_fate(
+        steps in proptest::collection::vec((0..STEPS.len(), 0u8..20, 0u64..30), 1..300),
+    ) {
+        let (mut feeder, mut sequence, mut ssrc, mut now_ms) = (Feeder::new(), 65_400_u16, 1, 0);
+        for (step, chance, pause_ms) in &steps {
+            sequence = sequence.wrapping_add(STEPS[*step]);
+            ssrc += u32::from(*chance == 0);
+            if *chance == 1 {
+                feeder.order.dropped_before(sequence);
+            }
+            now_ms += pause_ms;
+            feeder.feed(ssrc, sequence, now_ms);
+            prop_assert!(feeder.order.held.len() < REORDER_PACKETS_MAX);
+        }
+        while let Some(release) = feeder.order.flush() {
+            feeder.take(release);
+        }
+        let doubted = feeder.order.strays() + u64::from(feeder.order.doubt.is_some());
+        let Outcome { out, duplicates, late, .. } = feeder.outcome;
+        prop_assert_eq!(out.len() as u64 + duplicates + late + doubted, steps.len() as u64);
+    }
 }
 
 proptest! {
