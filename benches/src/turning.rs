@@ -63,6 +63,7 @@ impl Turning {
             history: HISTORY,
             silence: Duration::from_secs(1),
             viewer_idle: Duration::from_secs(60),
+            analysed: true,
         };
         let mut channel = Channel::new(ChannelKey(1), Arc::clone(&live), plan, timing, now);
         channel.set_receiver(Some(receiver), false, now);

@@ -191,6 +191,7 @@ impl Running {
             silence: Duration::from_secs(1),
             viewer_idle: Duration::from_secs(60),
             viewers_max: VIEWERS,
+            analysed: true,
         };
         let (plane, notices) = Plane::start(options).expect("threads");
         let live = plane.apply(definition(&group(port).to_string()));

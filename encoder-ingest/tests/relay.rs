@@ -34,6 +34,7 @@ impl Rig {
             silence: Duration::from_secs(1),
             viewer_idle: Duration::from_secs(60),
             viewers_max: 100,
+            analysed: true,
         })
         .expect("plane");
         Self {

@@ -230,6 +230,7 @@ fn plane(typed: &Arguments, mistakes: &mut ConfigMistakes) -> PlaneOptions {
                 .into(),
         ),
         viewers_max: size(mistakes.number("max-viewers", &typed.max_viewers, 1..=100_000)),
+        analysed: true,
     }
 }
 

@@ -28,6 +28,9 @@ pub struct PlaneOptions {
     pub silence: Duration,
     pub viewer_idle: Duration,
     pub viewers_max: usize,
+    /// Every packet is. False for a benchmark alone, which shows what that costs: no flag of the
+    /// program says so.
+    pub analysed: bool,
 }
 
 /// Where silent groups are looked for.
@@ -126,6 +129,7 @@ impl PlaneOptions {
             history: self.history,
             silence: self.silence,
             viewer_idle: self.viewer_idle,
+            analysed: self.analysed,
         }
     }
 }

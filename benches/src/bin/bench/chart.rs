@@ -1,14 +1,40 @@
-//! A chart: a frame with a measured axis, series with a legend, goals. What the axes mean is said
-//! in words with units.
+//! A chart: a frame with measured axes, series with a legend, goals. What the axes mean is said in
+//! words with units.
 
-use crate::svg::{Anchor, COLOURS, Svg};
+use crate::svg::{Anchor, Svg};
 
-const WIDTH: f64 = 860.0;
-const HEIGHT: f64 = 400.0;
-const LEFT: f64 = 64.0;
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 440.0;
+const LEFT: f64 = 72.0;
 const RIGHT: f64 = WIDTH - 24.0;
-const TOP: f64 = 84.0;
-const BOTTOM: f64 = HEIGHT - 58.0;
+const TOP: f64 = 86.0;
+const BOTTOM: f64 = HEIGHT - 78.0;
+
+/// Where the legend stands, and about how wide a letter of it is.
+const LEGEND_Y: f64 = 56.0;
+const LETTER: f64 = 6.7;
+
+/// A value's label, in letters of 11 pixels: so high, and so wide a letter.
+const LABEL_HEIGHT: f64 = 13.0;
+
+/// What the chart and its axes say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Words<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) across: &'a str,
+    pub(crate) up: &'a str,
+}
+
+/// What the legend shows in front of a name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Symbol {
+    Series(usize),
+    Dot,
+    Ring,
+    Cap,
+    Goal,
+    Reference,
+}
 
 /// How values become heights.
 #[derive(Debug, Clone, Copy)]
@@ -23,70 +49,75 @@ enum Measure {
 pub(crate) struct Chart {
     svg: Svg,
     measure: Measure,
-    columns: Vec<String>,
+    columns: usize,
+    /// Values in words, drawn last: no line may cross them.
+    values: Vec<((f64, f64), String)>,
 }
 
 impl Chart {
-    /// From 0 to `max`, or a little more.
-    pub(crate) fn linear(title: &str, unit: &str, max: f64, columns: Vec<String>) -> Self {
+    /// From 0 to `max`, or a little more. A column's name may have two lines.
+    pub(crate) fn linear(words: Words<'_>, max: f64, columns: &[String]) -> Self {
         let step = step(max);
         let max = (max * 1.06 / step).ceil() * step;
-        let mut chart = Self::framed(title, unit, Measure::Linear { max }, columns);
+        let mut chart = Self::framed(words, Measure::Linear { max }, columns);
         let mut value = 0.0;
         while value <= max + step / 2.0 {
             chart.tick(value);
             value += step;
         }
-        chart
+        chart.finish_frame(words, columns)
     }
 
-    /// In decades around `min` and `max`.
-    pub(crate) fn decades(
-        title: &str,
-        unit: &str,
-        (min, max): (f64, f64),
-        columns: Vec<String>,
-    ) -> Self {
-        let (lowest, highest) = (min.log10().floor(), max.log10().ceil());
-        let (min, max) = (10_f64.powf(lowest), 10_f64.powf(highest));
-        let mut chart = Self::framed(title, unit, Measure::Decades { min, max }, columns);
-        let mut decade = min;
-        while decade <= max * 1.01 {
-            for part in [1.0, 2.0, 5.0] {
-                if decade * part <= max * 1.01 {
-                    chart.tick(decade * part);
-                }
-            }
-            decade *= 10.0;
-        }
-        chart
-    }
-
-    fn framed(title: &str, unit: &str, measure: Measure, columns: Vec<String>) -> Self {
-        let mut svg = Svg::new(WIDTH, HEIGHT, title);
-        svg.text((16.0, TOP - 14.0), Anchor::Start, "soft small", unit);
-        let mut chart = Self {
-            svg,
-            measure,
-            columns,
+    /// Around `min` and `max`, from 1, 2 or 5 of a decade to another.
+    pub(crate) fn decades(words: Words<'_>, (min, max): (f64, f64), columns: &[String]) -> Self {
+        let ticks = (-3..=5).flat_map(|decade| [1.0, 2.0, 5.0].map(|n| n * 10_f64.powi(decade)));
+        let ticks: Vec<f64> = ticks.collect();
+        let least = ticks.iter().copied().filter(|tick| *tick <= min);
+        let least = least.fold(0.0, f64::max);
+        let most = ticks.iter().copied().filter(|tick| *tick >= max);
+        let most = most.fold(f64::MAX, f64::min);
+        let measure = Measure::Decades {
+            min: least,
+            max: most,
         };
-        for (index, name) in chart.columns.clone().iter().enumerate() {
-            let x = chart.middle(index);
+        let mut chart = Self::framed(words, measure, columns);
+        for tick in ticks.iter().filter(|tick| (least..=most).contains(*tick)) {
+            chart.tick(*tick);
+        }
+        chart.finish_frame(words, columns)
+    }
+
+    fn framed(words: Words<'_>, measure: Measure, columns: &[String]) -> Self {
+        Self {
+            svg: Svg::new(WIDTH, HEIGHT, words.title),
+            measure,
+            columns: columns.len().max(1),
+            values: Vec::new(),
+        }
+    }
+
+    fn finish_frame(mut self, words: Words<'_>, columns: &[String]) -> Self {
+        let middle = f64::midpoint(TOP, BOTTOM);
+        self.svg.upright((20.0, middle), "axis", words.up);
+        let middle = (f64::midpoint(LEFT, RIGHT), HEIGHT - 14.0);
+        self.svg.text(middle, Anchor::Middle, "axis", words.across);
+        self.svg.line((LEFT, BOTTOM), (RIGHT, BOTTOM), "base");
+        for (index, name) in columns.iter().enumerate() {
+            let x = self.middle(index);
             for (line, part) in name.split('\n').enumerate() {
-                let class = if line == 0 { "" } else { "soft small" };
+                let class = if line == 0 { "" } else { "tick" };
                 let y = BOTTOM + 18.0 + 15.0 * number(line);
-                chart.svg.text((x, y), Anchor::Middle, class, part);
+                self.svg.text((x, y), Anchor::Middle, class, part);
             }
         }
-        chart
+        self
     }
 
     fn tick(&mut self, value: f64) {
         let y = self.height(value);
         self.svg.line((LEFT, y), (RIGHT, y), "grid");
-        let text = shortest(value);
-        self.svg
-            .text((LEFT - 8.0, y + 4.0), Anchor::End, "soft small", &text);
+        let place = (LEFT - 8.0, y + 4.0);
+        self.svg.text(place, Anchor::End, "tick", &shortest(value));
     }
 
     fn height(&self, value: f64) -> f64 {
@@ -98,7 +129,7 @@ impl Chart {
     }
 
     fn column_width(&self) -> f64 {
-        (RIGHT - LEFT) / number(self.columns.len().max(1))
+        (RIGHT - LEFT) / number(self.columns)
     }
 
     fn middle(&self, column: usize) -> f64 {
@@ -108,96 +139,127 @@ impl Chart {
     /// Where the `index`-th of `count` things side by side in a column has its middle, and how wide
     /// it may be.
     fn slot(&self, column: usize, index: usize, count: usize) -> (f64, f64) {
-        let width = (self.column_width() * 0.72 / number(count)).min(46.0);
+        let width = (self.column_width() * 0.8 / number(count)).min(46.0);
         let left = self.middle(column) - width * number(count) / 2.0;
         (left + (number(index) + 0.5) * width, width)
     }
 
-    /// Bars side by side in a column, each with its value above (none: nothing was measured), and
-    /// what is to be reached.
-    pub(crate) fn bars(&mut self, column: usize, values: &[Option<f64>], goal: Option<f64>) {
-        let mut labels = Vec::new();
-        for (series, value) in values.iter().enumerate() {
+    /// Bars side by side in a column, each of a series and with its value above; none: nothing was
+    /// measured.
+    pub(crate) fn bars(&mut self, column: usize, values: &[(usize, Option<f64>)]) {
+        for (index, (series, value)) in values.iter().enumerate() {
             let Some(value) = *value else { continue };
-            let (x, width) = self.slot(column, series, values.len());
+            let (x, width) = self.slot(column, index, values.len());
             let (y, wide) = (self.height(value), width - 3.0);
-            let corner = (x - wide / 2.0, y);
-            self.svg.bar(corner, wide, BOTTOM - y, series % COLOURS);
-            labels.push(((x, y - 4.0), shortest(value)));
+            self.svg.bar((x - wide / 2.0, y), wide, BOTTOM - y, *series);
+            self.values.push(((x, y - 4.0), shortest(value)));
         }
+    }
+
+    /// What is to be reached in one column.
+    pub(crate) fn goal(&mut self, column: usize, goal: Option<f64>) {
         if let Some(goal) = goal {
-            let (x, half) = (self.middle(column), self.column_width() * 0.42);
+            let (x, half) = (self.middle(column), self.column_width() * 0.45);
             let y = self.height(goal);
             self.svg.line((x - half, y), (x + half, y), "goal");
         }
-        for (place, text) in labels {
-            self.svg.text(place, Anchor::Middle, "value", &text);
-        }
     }
 
-    /// A mark for p50, one for p99, and one for the maximum, on a line; of the `series`-th of
-    /// `count` series.
+    /// A line over all columns: what is to be reached, or what all is held against.
+    pub(crate) fn across(&mut self, value: f64, symbol: Symbol) {
+        let y = self.height(value);
+        let class = match symbol {
+            Symbol::Goal => "goal",
+            _ => "reference",
+        };
+        self.svg.line((LEFT, y), (RIGHT, y), class);
+    }
+
+    /// A dot for p50, a ring for p99, and a cap for the maximum, on a line; of the `index`-th of
+    /// `count` things in the column.
     pub(crate) fn range(
         &mut self,
         column: usize,
-        (series, count): (usize, usize),
+        (index, count): (usize, usize),
+        series: usize,
         marks: [f64; 3],
     ) {
-        let (x, _) = self.slot(column, series, count);
+        let (x, _) = self.slot(column, index, count);
         let points = marks.map(|mark| (x, self.height(mark)));
         let [p50, p99, max] = points;
-        let series = series % COLOURS;
         self.svg.path(&[p50, max], series);
         self.svg.dot(p50, series, false);
         self.svg.dot(p99, series, true);
-        self.svg.path(&[(x - 5.0, max.1), (x + 5.0, max.1)], series);
+        self.cap(max, series);
     }
 
-    /// A line through a value for each column, each with its value above; none: a gap.
-    pub(crate) fn curve(&mut self, series: usize, values: &[Option<f64>]) {
-        let points: Vec<_> = values
-            .iter()
-            .enumerate()
-            .filter_map(|(column, value)| Some((self.middle(column), (*value)?)))
-            .collect();
-        let places: Vec<_> = points
-            .iter()
-            .map(|(x, value)| (*x, self.height(*value)))
-            .collect();
-        self.svg.path(&places, series % COLOURS);
-        for ((x, y), (_, value)) in places.iter().zip(&points) {
-            self.svg.dot((*x, *y), series % COLOURS, false);
-            // Above one series and below the other, so that close ones stay readable.
-            let below = if series == 0 { 20.0 } else { -10.0 };
-            let text = shortest(*value);
-            self.svg
-                .text((*x, y + below), Anchor::Middle, "small", &text);
+    fn cap(&mut self, (x, y): (f64, f64), series: usize) {
+        self.svg.path(&[(x - 6.0, y), (x + 6.0, y)], series);
+    }
+
+    /// Lines through values, one a column and series, each with its value above or below; none: a
+    /// gap.
+    pub(crate) fn curves(&mut self, curves: &[(usize, &[Option<f64>])]) {
+        for (series, values) in curves {
+            let points = values.iter().enumerate();
+            let points = points
+                .filter_map(|(column, value)| Some((self.middle(column), self.height((*value)?))));
+            let points: Vec<_> = points.collect();
+            self.svg.path(&points, *series);
+            for point in points {
+                self.svg.dot(point, *series, false);
+            }
+        }
+        for column in 0..self.columns {
+            self.labels(column, curves);
         }
     }
 
-    /// What is to be reached in all columns.
-    pub(crate) fn goal_line(&mut self, value: f64) {
-        let y = self.height(value);
-        self.svg.line((LEFT, y), (RIGHT, y), "goal");
+    /// The lowest value's label stands below its dot, the others above theirs, apart from each
+    /// other.
+    fn labels(&mut self, column: usize, curves: &[(usize, &[Option<f64>])]) {
+        let values = curves.iter().filter_map(|(_, values)| values[column]);
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let x = self.middle(column);
+        let mut free = f64::MAX;
+        for (index, value) in values.iter().enumerate() {
+            let y = self.height(*value);
+            let lowest = index == 0 && values.len() > 1 && y + 22.0 < BOTTOM;
+            let wanted = if lowest { y + 20.0 } else { y - 10.0 };
+            let place = wanted.min(free);
+            free = free.min(place - LABEL_HEIGHT);
+            self.values.push(((x, place), shortest(*value)));
+        }
     }
 
-    /// Names of the series, and of the goal where there is one.
-    pub(crate) fn legend(&mut self, series: &[(usize, &str)], goal: Option<&str>) {
+    /// Names of what is shown.
+    pub(crate) fn legend(&mut self, entries: &[(Symbol, &str)]) {
         let mut x = 16.0;
-        let y = 48.0;
-        for (index, name) in series {
-            self.svg.bar((x, y - 9.0), 12.0, 12.0, index % COLOURS);
-            self.svg.text((x + 18.0, y + 1.0), Anchor::Start, "", name);
-            x += 44.0 + 6.8 * number(name.chars().count());
-        }
-        if let Some(goal) = goal {
-            self.svg.line((x, y - 3.0), (x + 22.0, y - 3.0), "goal");
-            self.svg
-                .text((x + 28.0, y + 1.0), Anchor::Start, "goal-text", goal);
+        let y = LEGEND_Y - 4.0;
+        // Marks stand for every series: they are shown in the colour of none.
+        let series = 0;
+        for (symbol, name) in entries {
+            let (left, middle, right) = ((x, y), (x + 9.0, y), (x + 18.0, y));
+            match symbol {
+                Symbol::Series(series) => {
+                    self.svg.bar((x + 3.0, y - 6.0), 12.0, 12.0, *series);
+                }
+                Symbol::Dot => self.svg.dot(middle, series, false),
+                Symbol::Ring => self.svg.dot(middle, series, true),
+                Symbol::Cap => self.cap(middle, series),
+                Symbol::Goal => self.svg.line(left, right, "goal"),
+                Symbol::Reference => self.svg.line(left, right, "reference"),
+            }
+            self.svg.text((x + 24.0, LEGEND_Y), Anchor::Start, "", name);
+            x += 46.0 + LETTER * number(name.chars().count());
         }
     }
 
-    pub(crate) fn finish(self) -> String {
+    pub(crate) fn finish(mut self) -> String {
+        for (place, text) in self.values {
+            self.svg.text(place, Anchor::Middle, "value", &text);
+        }
         self.svg.finish()
     }
 }
@@ -252,10 +314,15 @@ mod tests {
 
     #[test]
     fn a_higher_value_stands_higher_within_the_frame() {
-        let columns = vec!["one".to_owned()];
+        let words = Words {
+            title: "t",
+            across: "a",
+            up: "u",
+        };
+        let columns = ["one".to_owned()];
         for chart in [
-            Chart::linear("t", "u", 10.0, columns.clone()),
-            Chart::decades("t", "u", (0.5, 40.0), columns),
+            Chart::linear(words, 10.0, &columns),
+            Chart::decades(words, (0.5, 40.0), &columns),
         ] {
             let heights: Vec<_> = [0.0, 0.5, 5.0, 10.0, 1e9]
                 .iter()

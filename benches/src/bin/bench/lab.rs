@@ -72,13 +72,17 @@ impl Lab {
         Self { scene, client }
     }
 
+    pub(crate) fn source(&self) -> &Host {
+        &self.scene.source
+    }
+
     pub(crate) fn node(&self) -> &Host {
         &self.scene.node
     }
 
     /// Sends the channels of `scenario`, with proofs.
     pub(crate) fn send(&self, scenario: &Scenario) -> anyhow::Result<Sender<'_>> {
-        let host = &self.scene.source;
+        let host = self.source();
         let process = Program::new(host, program("source-server")?)
             .dies_with_parent()
             .args(["--interface", NIC, "--proof"])
@@ -90,21 +94,6 @@ impl Lab {
         let mut sender = Sender { process, host };
         sender.wait_live();
         Ok(sender)
-    }
-
-    /// Datagrams that the node's kernel dropped because a socket's buffer was full.
-    pub(crate) fn buffer_drops(&self) -> u64 {
-        let text = self
-            .node()
-            .enter(|| std::fs::read_to_string("/proc/thread-self/net/snmp"));
-        let text = text.unwrap_or_default();
-        let mut lines = text.lines().filter_map(|line| line.strip_prefix("Udp: "));
-        let (Some(names), Some(values)) = (lines.next(), lines.next()) else {
-            return 0;
-        };
-        let at = names.split(' ').position(|name| name == "RcvbufErrors");
-        at.and_then(|at| values.split(' ').nth(at)?.parse().ok())
-            .unwrap_or(0)
     }
 
     /// Waits until the relay takes connections; false when its process ends before.

@@ -4,15 +4,15 @@ use std::fs::read_to_string;
 use std::process::Command;
 
 use e2e::tree::root;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The machine and the code.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) date: String,
     /// Of the repository; "+" behind it: with changes.
     pub(crate) commit: String,
-    pub(crate) version: &'static str,
+    pub(crate) version: String,
     pub(crate) rust: String,
     pub(crate) processor: String,
     pub(crate) cores: usize,
@@ -36,7 +36,7 @@ impl Machine {
         Self {
             date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
             commit: format!("{commit}{}", if changed { "+" } else { "" }),
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             rust: said("rustc", &["--version"]),
             processor: field("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),

@@ -9,48 +9,60 @@
 //! - [`lab`]: the hosts and the sender
 //! - [`relay`]: the relays that take part
 //! - [`judge`]: the readers
+//! - [`losses`]: where packets get lost
 //! - [`run`]: one run
 //! - [`outcome`]: medians and ratios
+//! - [`progress`]: how far it has come
 //! - [`campaign`]: all runs of a scenario
 //! - [`machine`]: on what it was measured
-//! - [`analysis`]: what analysing every packet costs
 //! - [`verdict`]: what was to be reached
-//! - [`table`]: results for people
+//! - [`results`]: everything that was measured
+//! - [`table`]: the same for people
 //! - [`svg`], [`chart`], [`plots`]: the same as pictures
 //! - [`report`]: the files
 
-mod analysis;
 mod campaign;
 mod chart;
 mod judge;
 mod lab;
+mod losses;
 mod machine;
+#[cfg(test)]
+mod made_up;
 mod meter;
 mod options;
 mod outcome;
 mod plan;
 mod plots;
+mod progress;
 mod relay;
 mod report;
+mod results;
 mod run;
 mod svg;
 mod table;
 mod verdict;
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::Duration;
 
-use anyhow::Context;
 use clap::Parser;
 use e2e::gate::Need;
 
-use analysis::Analysis;
+use campaign::Campaign;
 use lab::Lab;
 use machine::Machine;
 use options::Arguments;
+use progress::Progress;
+use results::Results;
 
 fn main() -> ExitCode {
-    match measure(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let done = match &arguments.redraw {
+        Some(folder) => report::redraw(folder),
+        None => measure(&arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
@@ -61,46 +73,42 @@ fn main() -> ExitCode {
 
 fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let scenarios = plan::scenarios().into_iter();
-    let wanted: Vec<_> = scenarios
+    let campaigns: Vec<_> = scenarios
         .filter(|scenario| arguments.wants(&scenario.name))
+        .map(|scenario| Campaign::new(scenario, arguments))
+        .filter(|campaign| campaign.runs() > 0)
         .collect();
-    let analysed = arguments.wants(plan::ANALYSIS);
     anyhow::ensure!(
-        analysed || !wanted.is_empty(),
-        "no case is named {}",
-        arguments.cases.join(", ")
+        !campaigns.is_empty(),
+        "no case is named {}, with a relay named {}",
+        either(&arguments.cases),
+        either(&arguments.relay)
     );
     let need = Need::Namespaces;
-    anyhow::ensure!(
-        need.is_here(),
-        "the bench can't run here: {}",
-        need.sentence()
-    );
+    anyhow::ensure!(need.is_here(), "it can't run here: {}", need.sentence());
     let out = arguments.out();
-    std::fs::create_dir_all(&out).with_context(|| format!("{}", out.display()))?;
-    let (begin, machine) = (Instant::now(), Machine::here());
-    let mut say = |line: &str| println!("{:5.0} s  {line}", begin.elapsed().as_secs_f64());
+    let (seconds, rounds) = (arguments.seconds(), arguments.rounds());
+    let mut results = Results::new(Machine::here(), seconds, rounds);
+    let length: Duration = campaigns.iter().map(Campaign::length).sum();
+    let runs = campaigns.iter().map(Campaign::runs).sum();
+    let mut progress = Progress::new(runs, length);
     let lab = Lab::new();
-    let mut analysis = None;
-    if analysed {
-        let cost = Analysis::measure(&lab, &plan::analysed())?;
-        say(&format!(
-            "analysis: {:.1} ns a TS packet",
-            cost.nanos_per_packet
-        ));
-        analysis = Some(cost);
-    }
-    let length = (arguments.seconds(), arguments.rounds());
-    let mut outcomes = Vec::new();
-    let mut goals = report::write(&out, length, &machine, &outcomes, analysis.as_ref())?;
-    for scenario in &wanted {
-        outcomes.push(campaign::measure(&lab, scenario, arguments, &mut say)?);
-        if let Some(analysis) = &mut analysis {
-            analysis.share(&outcomes);
-        }
+    for campaign in campaigns {
+        results.add(campaign.measure(&lab, &mut progress)?);
         // After each, so that what was measured stays when the rest is given up.
-        goals = report::write(&out, length, &machine, &outcomes, analysis.as_ref())?;
+        report::write(&results, &out)?;
     }
-    println!("\n{goals}\nall of it: {}/results.md", out.display());
+    println!(
+        "\n{}\nall of it: {}/results.md",
+        table::goals(&results.verdicts),
+        out.display()
+    );
     Ok(())
+}
+
+fn either(words: &[String]) -> String {
+    if words.is_empty() {
+        return "anything".to_owned();
+    }
+    words.join(" or ")
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{read_dir, read_to_string};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Processor time of a process and its descendants. What a thread had spent when it was last seen
 /// stays counted when it ends.
@@ -15,7 +15,7 @@ pub(crate) struct CpuMeter {
 }
 
 /// In megabytes (10^6), summed over the processes.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct Memory {
     pub(crate) rss_mb: f64,
     /// Resident, pages shared with others counted in part.
@@ -33,7 +33,7 @@ pub(crate) struct MachineTime {
 }
 
 /// Shares of all processors' time.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct MachineShare {
     pub(crate) busy_percent: f64,
     /// Taken by other guests of the same host.

@@ -12,7 +12,7 @@ use clap::Parser;
     after_help = "Needs root, for network namespaces, and the release builds of encoder-ingest, source-server and floor beside itself (`make bench` makes them). Exit codes: 0 measured, whatever came of it; 1 it could not be measured; 2 wrong usage."
 )]
 pub(crate) struct Arguments {
-    /// What to measure: A to H, viewers, channels, memory, start, small-buffer, analysis [default: all]
+    /// What to measure: A to H, viewers, channels, memory, start, small-buffer [default: all]
     #[arg(value_name = "CASE")]
     pub(crate) cases: Vec<String>,
 
@@ -33,8 +33,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME=COMMAND")]
     pub(crate) foreign: Vec<ForeignRelay>,
 
-    /// Only relays whose name contains it: floor, encoder-ingest, or a foreign one's. May be given
-    /// more than once
+    /// Only relays whose name contains it: floor, encoder-ingest, analysis, yardstick, or a foreign
+    /// one's. May be given more than once
     #[arg(long, value_name = "NAME")]
     pub(crate) relay: Vec<String>,
 
@@ -42,6 +42,15 @@ pub(crate) struct Arguments {
     /// once, one a relay
     #[arg(long, value_name = "PATH", default_value = "/udp/{group}:{port}")]
     pub(crate) foreign_url: Vec<String>,
+
+    /// Another floor to hold the own one against, in both receive modes: a command line as that of
+    /// --foreign, in which {gro} stands for "gro" in the one mode and for nothing in the other
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) yardstick: Option<String>,
+
+    /// Measure nothing: make table and plots anew from the results.json in DIR
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["cases", "out"])]
+    pub(crate) redraw: Option<PathBuf>,
 
     /// Where results.json, results.md and the plots go [default: benches/results; of a part or with
     /// --quick target/bench]

@@ -1,6 +1,6 @@
 //! What a scenario's runs come to: medians of the valid ones, and ratios to the floor.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::judge::Percentiles;
 use crate::plan::Scenario;
@@ -8,14 +8,14 @@ use crate::relay::{Contender, Role};
 use crate::run::Run;
 
 /// Everything that was measured of one scenario.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) scenario: Scenario,
     pub(crate) relays: Vec<RelayOutcome>,
 }
 
 /// One relay in one scenario.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RelayOutcome {
     pub(crate) name: String,
     pub(crate) role: Role,
@@ -28,7 +28,7 @@ pub(crate) struct RelayOutcome {
     pub(crate) runs: Vec<Run>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Medians {
     pub(crate) cpu_percent: f64,
     pub(crate) cpu_percent_min: f64,
@@ -71,6 +71,54 @@ impl Outcome {
     pub(crate) fn ingest_median(&self) -> Option<Medians> {
         self.ingest()?.median
     }
+
+    fn has(&self, role: Role) -> bool {
+        self.relays.iter().any(|relay| relay.role == role)
+    }
+
+    /// A floor took part, whatever came of it.
+    pub(crate) fn has_floor(&self) -> bool {
+        self.has(Role::Floor)
+    }
+
+    /// encoder-ingest without analysis took part.
+    pub(crate) fn has_unanalysed(&self) -> bool {
+        self.has(Role::Unanalysed)
+    }
+
+    /// What analysing every packet takes, in percent of the CPU without.
+    pub(crate) fn analysis_percent(&self) -> Option<f64> {
+        let mut relays = self.relays.iter();
+        let without = relays
+            .find(|relay| relay.role == Role::Unanalysed)?
+            .median?;
+        let with = self.ingest_median()?;
+        Some(100.0 * (with.cpu_percent / without.cpu_percent - 1.0))
+    }
+
+    /// CPU of the floor and of the yardstick, in each receive mode that both have.
+    pub(crate) fn floors(&self) -> impl Iterator<Item = FloorPair<'_>> {
+        let of = |role| self.relays.iter().filter(move |relay| relay.role == role);
+        let pairs = of(Role::Floor).flat_map(move |own| {
+            let others = of(Role::Yardstick).filter(|other| other.mode() == own.mode());
+            others.map(move |other| (own, other))
+        });
+        pairs.filter_map(|(own, other)| {
+            Some(FloorPair {
+                mode: own.mode(),
+                own_percent: own.median?.cpu_percent,
+                yardstick_percent: other.median?.cpu_percent,
+            })
+        })
+    }
+}
+
+/// Both floors in one receive mode.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct FloorPair<'a> {
+    pub(crate) mode: &'a str,
+    pub(crate) own_percent: f64,
+    pub(crate) yardstick_percent: f64,
 }
 
 fn best_floor(relays: &[RelayOutcome]) -> Option<Medians> {
@@ -81,6 +129,12 @@ fn best_floor(relays: &[RelayOutcome]) -> Option<Medians> {
 }
 
 impl RelayOutcome {
+    /// What a floor's name has in brackets.
+    fn mode(&self) -> &str {
+        let (_, mode) = self.name.split_once('(').unwrap_or_default();
+        mode.trim_end_matches(')')
+    }
+
     fn new(contender: &Contender, runs: Vec<Run>) -> Self {
         let valid: Vec<_> = runs.iter().filter(|run| run.is_valid()).collect();
         Self {

@@ -1,9 +1,9 @@
 //! What there is to measure, with its goals.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A load, and how the relays under it are started.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Scenario {
     pub(crate) name: String,
     pub(crate) channels: u32,
@@ -25,21 +25,20 @@ pub(crate) struct Scenario {
     pub(crate) from_memory: bool,
     /// A process that never sleeps runs on the last core.
     pub(crate) neighbour: bool,
+    /// encoder-ingest runs without its analysis too, to show what that costs.
+    pub(crate) unanalysed: bool,
     pub(crate) field: Field,
 }
 
 /// Who takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Field {
     All,
-    /// No foreign relay, no second mode of the floor.
+    /// No other relay, and the floor in one mode.
     IngestAndFloor,
     Ingest,
 }
-
-/// The measurement that is no run of relays.
-pub(crate) const ANALYSIS: &str = "analysis";
 
 /// The default of `--latency-ms`.
 pub(crate) const LATENCY_MS: u32 = 20;
@@ -65,6 +64,7 @@ impl Scenario {
             history_ms: None,
             from_memory: false,
             neighbour: false,
+            unanalysed: false,
             field: Field::All,
         }
     }
@@ -73,6 +73,13 @@ impl Scenario {
         Self {
             ratio_max: Some(ratio_max),
             ..Self::new(name, load.0, load.1, load.2)
+        }
+    }
+
+    fn unanalysed(self) -> Self {
+        Self {
+            unanalysed: true,
+            ..self
         }
     }
 
@@ -96,25 +103,20 @@ impl Scenario {
     }
 }
 
-/// The stream whose analysis is measured, and its relay.
-pub(crate) fn analysed() -> Scenario {
-    Scenario::new(ANALYSIS, 1, 1, 40).only(Field::Ingest)
-}
-
 /// Everything that is a run of relays, in the order in which it is measured.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let mut all = vec![
-        Scenario::case("A", (8, 8, 40), 1.25),
+        Scenario::case("A", (8, 8, 40), 1.25).unanalysed(),
         Scenario::case("B", (1, 8, 40), 1.25),
-        Scenario::case("C", (1, 1, 400), 1.25),
+        Scenario::case("C", (1, 1, 400), 1.25).unanalysed(),
         Scenario::case("D", (1, 64, 20), 1.25),
         Scenario::case("E", (8, 200, 8), 1.1),
-        Scenario::case("F", (50, 50, 8), 1.1),
+        Scenario::case("F", (50, 50, 8), 1.1).unanalysed(),
         Scenario {
             latency_ms: 10,
             ..Scenario::case("G", (1, 100, 40), 1.25)
         },
-        Scenario::case("H", (1, 1, 2000), 1.4),
+        Scenario::case("H", (1, 1, 2000), 1.4).unanalysed(),
         Scenario {
             history_ms: Some(400),
             rounds: Some(1),

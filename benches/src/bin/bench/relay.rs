@@ -1,12 +1,7 @@
 //! The relays that take part: how each is started, and where its channels are.
 
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-
-use e2e::http::Http;
-use e2e::metrics::Metrics;
 use e2e::process::{Process, Program};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::lab::{GROUP_PORT, Lab, NIC, NIC_ADDRESS, RELAY, RELAY_PORT, group, program};
@@ -16,25 +11,32 @@ use crate::plan::{LATENCY_MS, Scenario};
 /// One that takes part.
 #[derive(Debug, Clone)]
 pub(crate) enum Contender {
-    Floor { coalesce: bool },
+    Floor {
+        coalesce: bool,
+    },
     Ingest,
-    Foreign { relay: ForeignRelay, path: String },
+    /// encoder-ingest that analyses nothing.
+    Unanalysed,
+    /// Another floor.
+    Yardstick {
+        command: String,
+        coalesce: bool,
+    },
+    Foreign {
+        relay: ForeignRelay,
+        path: String,
+    },
 }
 
 /// What a contender is to the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     Floor,
     Ingest,
+    Unanalysed,
+    Yardstick,
     Foreign,
-}
-
-/// Losses that encoder-ingest counts.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OwnAccount {
-    pub(crate) lost: f64,
-    skipped_bytes: f64,
 }
 
 /// A relay under way.
@@ -51,6 +53,11 @@ impl Contender {
             Self::Floor { coalesce: false } => "floor (packed)",
             Self::Floor { coalesce: true } => "floor (GRO)",
             Self::Ingest => "encoder-ingest",
+            Self::Unanalysed => "without analysis",
+            Self::Yardstick {
+                coalesce: false, ..
+            } => "yardstick (packed)",
+            Self::Yardstick { coalesce: true, .. } => "yardstick (GRO)",
             Self::Foreign { relay, .. } => &relay.name,
         }
     }
@@ -59,6 +66,8 @@ impl Contender {
         match self {
             Self::Floor { .. } => Role::Floor,
             Self::Ingest => Role::Ingest,
+            Self::Unanalysed => Role::Unanalysed,
+            Self::Yardstick { .. } => Role::Yardstick,
             Self::Foreign { .. } => Role::Foreign,
         }
     }
@@ -67,17 +76,24 @@ impl Contender {
     pub(crate) fn start(&self, lab: &Lab, scenario: &Scenario) -> anyhow::Result<Relay> {
         match self {
             Self::Floor { coalesce } => floor(lab, scenario, *coalesce),
-            Self::Ingest => ingest(lab, scenario),
-            Self::Foreign { relay, .. } => Ok(foreign(lab, scenario, relay)),
+            Self::Ingest => ingest(lab, scenario, "encoder-ingest"),
+            Self::Unanalysed => ingest(lab, scenario, "unanalysed"),
+            Self::Yardstick { command, coalesce } => {
+                let mode = if *coalesce { "gro" } else { "" };
+                Ok(foreign(lab, scenario, &command.replace("{gro}", mode)))
+            }
+            Self::Foreign { relay, .. } => Ok(foreign(lab, scenario, &relay.command)),
         }
     }
 
     /// Where clients read a channel, counted from 0.
     pub(crate) fn url(&self, channel: u32, scenario: &Scenario) -> String {
         let path = match self {
-            Self::Floor { .. } => format!("/udp/{}:{GROUP_PORT}", group(channel)),
+            Self::Floor { .. } | Self::Yardstick { .. } => {
+                format!("/udp/{}:{GROUP_PORT}", group(channel))
+            }
             Self::Ingest if scenario.from_memory => format!("/channels/c{channel}.ts"),
-            Self::Ingest => format!("/channels/c{channel}.ts?start=live"),
+            Self::Ingest | Self::Unanalysed => format!("/channels/c{channel}.ts?start=live"),
             Self::Foreign { path, .. } => path
                 .replace("{group}", &group(channel).to_string())
                 .replace("{port}", &GROUP_PORT.to_string()),
@@ -85,34 +101,6 @@ impl Contender {
         format!(
             "http://{RELAY}:{RELAY_PORT}/{}",
             path.trim_start_matches('/')
-        )
-    }
-
-    /// What it says itself about losses; for people who wonder where a packet went.
-    pub(crate) fn own_account(&self, lab: &Lab) -> Option<OwnAccount> {
-        if self.role() != Role::Ingest {
-            return None;
-        }
-        let address = SocketAddr::new(IpAddr::V4(RELAY), RELAY_PORT);
-        let answer = Http::new(&lab.client, address).try_request("GET", "/metrics", &[], b"");
-        let metrics = Metrics::parse(&answer.ok()?.text());
-        let value = |name: &str| metrics.value(&format!("encoder_ingest_{name}"), &[]);
-        Some(OwnAccount {
-            lost: value("lost_total"),
-            skipped_bytes: value("viewer_skipped_bytes_total"),
-        })
-    }
-}
-
-impl fmt::Display for OwnAccount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            lost,
-            skipped_bytes,
-        } = self;
-        write!(
-            f,
-            "encoder-ingest counts {lost} lost, {skipped_bytes} bytes skipped by viewers"
         )
     }
 }
@@ -135,7 +123,8 @@ fn floor(lab: &Lab, scenario: &Scenario, coalesce: bool) -> anyhow::Result<Relay
     })
 }
 
-fn ingest(lab: &Lab, scenario: &Scenario) -> anyhow::Result<Relay> {
+/// encoder-ingest, or the same without a part.
+fn ingest(lab: &Lab, scenario: &Scenario, name: &str) -> anyhow::Result<Relay> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("channels.yaml");
     let mut channels = "channels:\n".to_owned();
@@ -144,7 +133,7 @@ fn ingest(lab: &Lab, scenario: &Scenario) -> anyhow::Result<Relay> {
         channels += &format!("  - {{id: c{channel}, inputs: [{{url: '{url}'}}]}}\n");
     }
     std::fs::write(&file, channels)?;
-    let mut start = Program::new(lab.node(), program("encoder-ingest")?)
+    let mut start = Program::new(lab.node(), program(name)?)
         .dies_with_parent()
         .args(["--interface", NIC, "--no-auth"])
         .args(["--listen", &format!("0.0.0.0:{RELAY_PORT}")])
@@ -166,9 +155,8 @@ fn ingest(lab: &Lab, scenario: &Scenario) -> anyhow::Result<Relay> {
     })
 }
 
-fn foreign(lab: &Lab, scenario: &Scenario, relay: &ForeignRelay) -> Relay {
-    let line = relay
-        .command
+fn foreign(lab: &Lab, scenario: &Scenario, command: &str) -> Relay {
+    let line = command
         .replace("{port}", &RELAY_PORT.to_string())
         .replace("{nic}", NIC)
         .replace("{address}", &NIC_ADDRESS.to_string())

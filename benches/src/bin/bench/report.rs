@@ -4,60 +4,35 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use serde::Serialize;
 
-use crate::analysis::Analysis;
-use crate::machine::Machine;
-use crate::outcome::Outcome;
 use crate::plots::plots;
-use crate::table::Results;
-use crate::verdict::{Verdict, verdicts};
+use crate::results::Results;
+use crate::table::markdown;
 
-#[derive(Debug, Serialize)]
-struct Document<'a> {
-    machine: &'a Machine,
-    seconds: u64,
-    rounds: u32,
-    verdicts: &'a [Verdict],
-    analysis: Option<&'a Analysis>,
-    scenarios: &'a [Outcome],
-}
+const JSON: &str = "results.json";
 
-/// Writes all files to `folder`; answers the goals for the terminal.
-pub(crate) fn write(
-    folder: &Path,
-    (seconds, rounds): (u64, u32),
-    machine: &Machine,
-    outcomes: &[Outcome],
-    analysis: Option<&Analysis>,
-) -> anyhow::Result<String> {
-    let verdicts = verdicts(outcomes, analysis);
-    let document = Document {
-        machine,
-        seconds,
-        rounds,
-        verdicts: &verdicts,
-        analysis,
-        scenarios: outcomes,
-    };
-    let results = Results {
-        machine,
-        seconds,
-        rounds,
-        outcomes,
-        analysis,
-        verdicts: &verdicts,
-    };
-    let plots = plots(outcomes);
+/// Writes all files to `folder`.
+pub(crate) fn write(results: &Results, folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+    let plots = plots(&results.scenarios);
     let listed: Vec<_> = plots.iter().map(|plot| (plot.title, plot.file)).collect();
-    let mut json = serde_json::to_string_pretty(&document)?;
+    let mut json = serde_json::to_string_pretty(results)?;
     json.push('\n');
-    put(folder, "results.json", &json)?;
-    put(folder, "results.md", &results.markdown(&listed))?;
+    put(folder, JSON, &json)?;
+    put(folder, "results.md", &markdown(results, &listed))?;
     for plot in &plots {
         put(folder, plot.file, &plot.svg)?;
     }
-    Ok(results.goals())
+    Ok(())
+}
+
+/// Makes table and plots anew from what an earlier measurement left.
+pub(crate) fn redraw(folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join(JSON);
+    let text = fs::read(&path).with_context(|| format!("{} can't be read", path.display()))?;
+    let results: Results = serde_json::from_slice(&text)
+        .with_context(|| format!("{} is not what the bench writes", path.display()))?;
+    write(&results.judged(), folder)
 }
 
 fn put(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {

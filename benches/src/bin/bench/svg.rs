@@ -1,30 +1,25 @@
-//! A small writer of SVG: lines, boxes and words, in colours that follow the reader's light or dark
-//! setting. Fonts are the reader's.
+//! A small writer of SVG: lines, boxes and words, dark on white. Fonts are the reader's; colours
+//! stand in the file as they are, since not every program that shows SVG knows variables.
 
 use std::fmt::{Display, Write};
 
-/// Classes: `soft` and `small` text, `value` with a halo over lines, `grid`, `goal`, and `s0` to `s5` for series.
 const STYLE: &str = "
-svg { --ground: #ffffff; --ink: #1f2328; --soft: #59636e; --grid: #d8dee4; --goal: #cf222e;
-  --s0: #8c959f; --s1: #0969da; --s2: #bc4c00; --s3: #1a7f37; --s4: #8250df; --s5: #bf3989; }
-@media (prefers-color-scheme: dark) {
-  svg { --ground: #0d1117; --ink: #f0f6fc; --soft: #9198a1; --grid: #30363d; --goal: #ff7b72;
-    --s0: #9ea7b3; --s1: #58a6ff; --s2: #f0883e; --s3: #56d364; --s4: #bc8cff; --s5: #f778ba; }
-}
-text { font: 12px system-ui, sans-serif; fill: var(--ink); }
-.value { font-size: 11px; paint-order: stroke; stroke: var(--ground); stroke-width: 3px; }
-.title { font-size: 15px; font-weight: 600; }
-.soft { fill: var(--soft); }
-.small { font-size: 11px; }
-.ground { fill: var(--ground); }
-.grid { stroke: var(--grid); stroke-width: 1; }
-.goal { stroke: var(--goal); stroke-width: 2; stroke-dasharray: 5 3; fill: none; }
-.goal-text { fill: var(--goal); }
-.line { fill: none; stroke-width: 2; }
+text { font: 12px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #1f2328; }
+.title { font-size: 16px; font-weight: 600; }
+.axis { fill: #424a53; }
+.tick { font-size: 11px; fill: #59636e; }
+.value { font-size: 11px; paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; }
+.ground { fill: #ffffff; }
+.grid { stroke: #d8dee4; stroke-width: 1; }
+.base { stroke: #59636e; stroke-width: 1; }
+.reference { stroke: #59636e; stroke-width: 2; }
+.goal { stroke: #cf222e; stroke-width: 2; stroke-dasharray: 6 3; }
 ";
 
-/// How many series have a colour of their own.
-pub(crate) const COLOURS: usize = 6;
+/// One a series: told apart in print and by most who see few colours.
+const COLOURS: [&str; 6] = [
+    "#8c959f", "#0969da", "#bc4c00", "#1a7f37", "#8250df", "#bf3989",
+];
 
 #[derive(Debug)]
 pub(crate) struct Svg {
@@ -41,6 +36,11 @@ pub(crate) enum Anchor {
     End,
 }
 
+/// The colour of a series; there are six.
+fn colour(series: usize) -> &'static str {
+    COLOURS[series % COLOURS.len()]
+}
+
 impl Svg {
     pub(crate) fn new(width: f64, height: f64, title: &str) -> Self {
         let mut svg = Self {
@@ -52,7 +52,7 @@ impl Svg {
         svg.add(format_args!(
             r#"<rect class="ground" width="{width}" height="{height}"/>"#
         ));
-        svg.text((16.0, 26.0), Anchor::Start, "title", title);
+        svg.text((16.0, 28.0), Anchor::Start, "title", title);
         svg
     }
 
@@ -72,6 +72,14 @@ impl Svg {
         ));
     }
 
+    /// Upwards, with its middle there.
+    pub(crate) fn upright(&mut self, (x, y): (f64, f64), class: &str, text: &str) {
+        let text = escaped(text);
+        self.add(format_args!(
+            r#"<text x="{x:.1}" y="{y:.1}" transform="rotate(-90 {x:.1} {y:.1})" text-anchor="middle" class="{class}">{text}</text>"#
+        ));
+    }
+
     pub(crate) fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), class: &str) {
         self.add(format_args!(
             r#"<line x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}" class="{class}"/>"#
@@ -80,32 +88,31 @@ impl Svg {
 
     /// A box in the colour of a series.
     pub(crate) fn bar(&mut self, (x, y): (f64, f64), width: f64, height: f64, series: usize) {
+        let colour = colour(series);
         self.add(format_args!(
-            r#"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="1.5" style="fill: var(--s{series})"/>"#
+            r#"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" fill="{colour}"/>"#
         ));
     }
 
     /// A dot in the colour of a series; hollow where it says so.
     pub(crate) fn dot(&mut self, (x, y): (f64, f64), series: usize, hollow: bool) {
-        let fill = if hollow {
-            "var(--ground)".to_owned()
-        } else {
-            format!("var(--s{series})")
-        };
+        let colour = colour(series);
+        let fill = if hollow { "#ffffff" } else { colour };
         self.add(format_args!(
-            r#"<circle cx="{x:.1}" cy="{y:.1}" r="4" style="fill: {fill}; stroke: var(--s{series}); stroke-width: 2"/>"#
+            r#"<circle cx="{x:.1}" cy="{y:.1}" r="4" fill="{fill}" stroke="{colour}" stroke-width="2"/>"#
         ));
     }
 
     /// A line through points, in the colour of a series.
     pub(crate) fn path(&mut self, points: &[(f64, f64)], series: usize) {
+        let colour = colour(series);
         let points: Vec<_> = points
             .iter()
             .map(|(x, y)| format!("{x:.1},{y:.1}"))
             .collect();
         let points = points.join(" ");
         self.add(format_args!(
-            r#"<polyline points="{points}" class="line" style="stroke: var(--s{series})"/>"#
+            r#"<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>"#
         ));
     }
 

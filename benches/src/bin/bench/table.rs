@@ -2,169 +2,211 @@
 
 use std::fmt::Write;
 
-use crate::analysis::Analysis;
+use crate::campaign::REPEATS_MAX;
 use crate::judge::Percentiles;
 use crate::machine::Machine;
 use crate::outcome::{Medians, Outcome, RelayOutcome};
 use crate::relay::Role;
-use crate::verdict::Verdict;
+use crate::results::Results;
+use crate::verdict::{Verdict, floor_means};
 
-/// What is shown of a run that does not count.
-const COMPLAINT_CHARACTERS_MAX: usize = 200;
+/// What is shown of why a run does not count.
+const COMPLAINT_CHARACTERS_MAX: usize = 600;
 
-/// Everything that was measured.
-#[derive(Debug)]
-pub(crate) struct Results<'a> {
-    pub(crate) machine: &'a Machine,
-    pub(crate) seconds: u64,
-    pub(crate) rounds: u32,
-    pub(crate) outcomes: &'a [Outcome],
-    pub(crate) analysis: Option<&'a Analysis>,
-    pub(crate) verdicts: &'a [Verdict],
+/// The whole document; `plots`: titles and files.
+pub(crate) fn markdown(results: &Results, plots: &[(&str, &str)]) -> String {
+    let outcomes = &results.scenarios;
+    let mut text = format!("# Measured by `make bench`\n\n{}\n", conditions(results));
+    let mut section = |title: &str, body: String| {
+        if !body.is_empty() {
+            let _ = write!(text, "## {title}\n\n{body}\n");
+        }
+    };
+    section("Goals", goals(&results.verdicts));
+    section("Cases and series", cases(outcomes));
+    section("Start of a viewer", starts(outcomes));
+    section("What the analysis costs", analysis(outcomes));
+    section("The floor against the yardstick", floors(outcomes));
+    section("Runs that do not count", invalid(outcomes));
+    let plots = plots
+        .iter()
+        .map(|(title, file)| format!("![{title}]({file})\n"));
+    section("Plots", plots.collect::<Vec<_>>().join("\n"));
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
 }
 
-impl Results<'_> {
-    /// The whole document.
-    pub(crate) fn markdown(&self, plots: &[(&str, &str)]) -> String {
-        let mut text = format!("# Measured by `make bench`\n\n{}\n", self.conditions());
-        text += &format!("## Goals\n\n{}\n", self.goals());
-        text += &format!("## Cases and series\n\n{}\n{}", LEGEND, self.cases());
-        if self.outcomes.iter().any(|o| o.scenario.from_memory) {
-            text += &format!("\n## Start of a viewer\n\n{}", self.starts());
-        }
-        if let Some(analysis) = self.analysis {
-            text += &format!("\n## Analysis\n\n{}", analysed(analysis));
-        }
-        text += &self.invalid();
-        if !plots.is_empty() {
-            text += "\n## Plots\n\n";
-            for (title, file) in plots {
-                let _ = writeln!(text, "![{title}]({file})\n");
-            }
-        }
-        text
-    }
+fn conditions(results: &Results) -> String {
+    let Machine {
+        date,
+        commit,
+        version,
+        rust,
+        processor,
+        cores,
+        memory_gb,
+        kernel,
+        receive_buffer_max_bytes,
+    } = &results.machine;
+    format!(
+        "- {date}, encoder-ingest {version}, commit {commit}, {rust}, release build\n\
+         - {processor}, {cores} cores, {memory_gb:.0} GB; {kernel}; `net.core.rmem_max` {receive_buffer_max_bytes}: \
+         floor and encoder-ingest both ask for the most\n\
+         - network namespaces source, node, client, joined by veth; plain UDP, datagrams of 1316 bytes from \
+         `source-server --proof`; every packet of every viewer checked by `source-server verify`\n\
+         - {rounds} rounds of {seconds} s steady state (unless a case has its own), the relays in turns in each; \
+         medians of the runs that count\n",
+        rounds = results.rounds,
+        seconds = results.seconds,
+    )
+}
 
-    fn conditions(&self) -> String {
-        let Machine {
-            date,
-            commit,
-            version,
-            rust,
-            processor,
-            cores,
-            memory_gb,
-            kernel,
-            receive_buffer_max_bytes,
-        } = self.machine;
-        format!(
-            "- {date}, encoder-ingest {version}, commit {commit}, {rust}, release build\n\
-             - {processor}, {cores} cores, {memory_gb:.0} GB; {kernel}; `net.core.rmem_max` {receive_buffer_max_bytes}: \
-             floor and encoder-ingest both ask for the most\n\
-             - network namespaces source, node, client, joined by veth; plain UDP, datagrams of 1316 bytes from \
-             `source-server --proof`; every packet of every viewer checked by `source-server verify`\n\
-             - {rounds} rounds of {seconds} s steady state (unless a case has its own), the relays in turns in each; \
-             medians of the valid runs\n",
-            rounds = self.rounds,
-            seconds = self.seconds,
-        )
+/// One line a goal; empty without any.
+pub(crate) fn goals(verdicts: &[Verdict]) -> String {
+    if verdicts.is_empty() {
+        return String::new();
     }
-
-    /// One line a goal.
-    pub(crate) fn goals(&self) -> String {
-        let mut text = "| case | goal | at most | measured | |\n|---|---|---|---|---|\n".to_owned();
-        for verdict in self.verdicts {
-            let Verdict {
-                case,
-                what,
-                goal_max,
-                got,
-                unit,
-                ..
-            } = verdict;
-            let sentence = verdict.sentence();
-            let _ = writeln!(
-                text,
-                "| {case} | {what} | {goal_max} {unit} | {} {unit} | {sentence} |",
-                shortest(*got)
-            );
-        }
-        let missed = self.verdicts.iter().filter(|v| !v.reached).count();
+    let mut text = "| case | goal | at most | measured | |\n|---|---|---|---|---|\n".to_owned();
+    for verdict in verdicts {
+        let Verdict {
+            case,
+            what,
+            goal_max,
+            got,
+            unit,
+            ..
+        } = verdict;
+        let got = got.map_or_else(String::new, |got| format!("{} {unit}", shortest(got)));
+        let sentence = verdict.sentence();
         let _ = writeln!(
             text,
-            "\n{} of {} goals reached.",
-            self.verdicts.len() - missed,
-            self.verdicts.len()
+            "| {case} | {what} | {goal_max} {unit} | {got} | {sentence} |"
         );
-        text
     }
+    let reached = verdicts.iter().filter(|verdict| verdict.reached).count();
+    let _ = writeln!(text, "\n{reached} of {} goals reached.", verdicts.len());
+    text
+}
 
-    /// One line a relay and scenario.
-    fn cases(&self) -> String {
-        let mut text =
-            "| case | load | relay | CPU % | min to max | to floor | delay p50 / p99 / max ms | RSS / PSS / peak MB | machine busy, stolen % | runs valid, invalid |\n\
-             |---|---|---|---|---|---|---|---|---|---|\n"
-                .to_owned();
-        for outcome in self.outcomes {
-            for relay in &outcome.relays {
-                let scenario = &outcome.scenario;
-                let _ = writeln!(
-                    text,
-                    "| {} | {} | {} | {} | {}, {} |",
-                    scenario.name,
-                    scenario.load(),
-                    relay.name,
-                    relay.median.map_or_else(
-                        || " | | | | | ".to_owned(),
-                        |median| figures(relay, &median)
-                    ),
-                    relay.valid_runs,
-                    relay.invalid_runs,
-                );
+/// One line a relay and scenario.
+fn cases(outcomes: &[Outcome]) -> String {
+    let mut text = format!(
+        "{LEGEND} A run that does not count is repeated, {REPEATS_MAX} times at most for each relay and case.\n\n\
+         | case | load | relay | CPU % | min to max | to floor | delay p50 / p99 / max ms | RSS / PSS / peak MB | machine busy, stolen % | runs that count, that do not |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n"
+    );
+    for outcome in outcomes {
+        for relay in &outcome.relays {
+            let none = || " | | | | | ".to_owned();
+            let figures = relay.median.map_or_else(none, |own| figures(relay, &own));
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {figures} | {}, {} |",
+                outcome.scenario.name,
+                outcome.scenario.load(),
+                relay.name,
+                relay.valid_runs,
+                relay.invalid_runs,
+            );
+        }
+    }
+    text
+}
+
+fn starts(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for outcome in outcomes.iter().filter(|o| o.scenario.from_memory) {
+        if let Some(median) = outcome.ingest_median() {
+            let Percentiles { p50, p99, max, .. } = median.first_byte_ms;
+            let viewers = outcome.scenario.viewers;
+            let _ = writeln!(text, "| {viewers} | {p50:.2} | {p99:.2} | {max:.2} |");
+        }
+    }
+    with_head(
+        "From connecting to the first byte, out of the relay's memory, one viewer each 20 ms.",
+        "| viewers | p50 ms | p99 ms | max ms |\n|---|---|---|---|",
+        text,
+    )
+}
+
+fn analysis(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for outcome in outcomes {
+        let without = outcome.relays.iter().find(|r| r.role == Role::Unanalysed);
+        let without = without.and_then(|relay| relay.median);
+        let both = outcome.ingest_median().zip(without);
+        if let Some(((with, without), percent)) = both.zip(outcome.analysis_percent()) {
+            let (with, without) = (with.cpu_percent, without.cpu_percent);
+            let name = &outcome.scenario.name;
+            let load = outcome.scenario.load();
+            let _ = writeln!(
+                text,
+                "| {name} | {load} | {with:.2} | {without:.2} | {percent:+.1} % |"
+            );
+        }
+    }
+    with_head(
+        "No flag turns the analysis off. For this table a program that is encoder-ingest but for it \
+         (`benches/src/bin/unanalysed.rs`) ran in turns with encoder-ingest.",
+        "| case | load | CPU % | without analysis | it adds |\n|---|---|---|---|---|",
+        text,
+    )
+}
+
+fn floors(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for outcome in outcomes {
+        for pair in outcome.floors() {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {:.2} | {:.2} | {:.2} |",
+                outcome.scenario.name,
+                outcome.scenario.load(),
+                pair.mode,
+                pair.own_percent,
+                pair.yardstick_percent,
+                pair.own_percent / pair.yardstick_percent,
+            );
+        }
+    }
+    for (mode, mean) in floor_means(outcomes) {
+        let _ = writeln!(text, "| all | | {mode} | | | **{mean:.2}** |");
+    }
+    with_head(
+        "CPU in percent of a core, each in turns with the other in the same rounds; of all cases the geometric mean.",
+        "| case | load | receive mode | floor | yardstick | floor to yardstick |\n|---|---|---|---|---|---|",
+        text,
+    )
+}
+
+fn with_head(sentence: &str, head: &str, lines: String) -> String {
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("{sentence}\n\n{head}\n{lines}")
+}
+
+/// Each run with why it does not count.
+fn invalid(outcomes: &[Outcome]) -> String {
+    let mut lines = String::new();
+    for outcome in outcomes {
+        for relay in &outcome.relays {
+            for run in relay.runs.iter().filter(|run| !run.is_valid()) {
+                let why = run.complaints().replace(['\n', '\r'], " ");
+                let why: String = why.chars().take(COMPLAINT_CHARACTERS_MAX).collect();
+                let (name, round) = (&outcome.scenario.name, run.round);
+                let _ = writeln!(lines, "- {name}, {}, run {round}: {why}", relay.name);
             }
         }
-        text
     }
-
-    fn starts(&self) -> String {
-        let mut text =
-            "From connecting to the first byte, out of the relay's memory, one viewer each 20 ms.\n\n\
-             | viewers | p50 ms | p99 ms | max ms |\n|---|---|---|---|\n"
-                .to_owned();
-        for outcome in self.outcomes.iter().filter(|o| o.scenario.from_memory) {
-            if let Some(median) = outcome.ingest_median() {
-                let Percentiles { p50, p99, max, .. } = median.first_byte_ms;
-                let viewers = outcome.scenario.viewers;
-                let _ = writeln!(text, "| {viewers} | {p50:.2} | {p99:.2} | {max:.2} |");
-            }
-        }
-        text
-    }
-
-    /// The runs that do not count, each with why; empty when there are none.
-    fn invalid(&self) -> String {
-        let mut lines = String::new();
-        for outcome in self.outcomes {
-            for relay in &outcome.relays {
-                for run in relay.runs.iter().filter(|run| !run.is_valid()) {
-                    let (name, why) = (&outcome.scenario.name, run.complaints());
-                    let why = why.replace(['\n', '\r'], " ");
-                    let why: String = why.chars().take(COMPLAINT_CHARACTERS_MAX).collect();
-                    let _ = writeln!(lines, "- {name}, {}: {why}", relay.name);
-                }
-            }
-        }
-        if lines.is_empty() {
-            return lines;
-        }
-        format!("\n## Runs that do not count\n\n{lines}")
-    }
+    lines
 }
 
 const LEGEND: &str = "Load: channels x viewers in all x Mbit/s a channel. CPU: all threads and children of the relay, in percent of one core. \
 Floor: the least that plain sockets can do (`benches/src/bin/floor`), in two receive modes; a case is held against the mode that took less. \
 Delay: from the sender's call to the reader's; of several channels the median p50 and the worst p99 and max. \
-A run in which any packet was lost, repeated, foreign, damaged or out of order does not count, nor one in which the sender fell behind; it is repeated up to twice.\n";
+A run in which any packet was lost, repeated, foreign, damaged or out of order does not count, nor one in which the sender fell behind.";
 
 fn figures(relay: &RelayOutcome, median: &Medians) -> String {
     let delay = median.delay_ms;
@@ -186,24 +228,6 @@ fn figures(relay: &RelayOutcome, median: &Medians) -> String {
         median.peak_mb,
         median.machine_busy_percent,
         median.machine_stolen_percent,
-    )
-}
-
-fn analysed(analysis: &Analysis) -> String {
-    let shares = analysis.shares.iter();
-    let shares: Vec<_> = shares
-        .map(|share| format!("{} {:.1} %", share.case, share.percent))
-        .collect();
-    format!(
-        "{:.1} ns a TS packet. It can't be turned off, so this is no run of the relay: a channel's recorder (history and analysis) \
-         against a history alone, in the bench's own process, on a second of the stream as relayed; the fastest of 25 passes each. \
-         On top of what the relay took without it: {}.\n",
-        analysis.nanos_per_packet,
-        if shares.is_empty() {
-            "no case was measured".to_owned()
-        } else {
-            shares.join(", ")
-        },
     )
 }
 

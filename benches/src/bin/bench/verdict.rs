@@ -1,8 +1,7 @@
 //! What was to be reached, and by how much it was not.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::analysis::Analysis;
 use crate::outcome::Outcome;
 use crate::plan::{HISTORY_MS, MEMORY_400_MB, Scenario};
 
@@ -17,7 +16,7 @@ const HISTORY_SHARE: f64 = 1.3;
 const MEMORY_FIXED_MB: f64 = 24.0;
 
 /// CPU of a viewer among many, in that of one among the fewest.
-const VIEWER_GROWTH_MAX: f64 = 1.2;
+pub(crate) const VIEWER_GROWTH_MAX: f64 = 1.2;
 
 /// From the request to the first byte, p99.
 const START_MS_MAX: f64 = 5.0;
@@ -25,36 +24,43 @@ const START_MS_MAX: f64 = 5.0;
 /// Of the CPU without analysis.
 const ANALYSIS_PERCENT_MAX: f64 = 15.0;
 
+/// CPU of the own floor, in that of the yardstick.
+const FLOOR_TO_YARDSTICK_MAX: f64 = 1.05;
+
 /// One goal.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Verdict {
     /// The scenario's name.
     pub(crate) case: String,
     pub(crate) what: String,
     pub(crate) goal_max: f64,
-    pub(crate) got: f64,
-    pub(crate) unit: &'static str,
+    /// None: no run counts.
+    pub(crate) got: Option<f64>,
+    pub(crate) unit: String,
     pub(crate) reached: bool,
 }
 
 impl Verdict {
-    fn new(case: &str, what: &str, got: f64, goal_max: f64, unit: &'static str) -> Self {
+    fn new(case: &str, what: &str, got: Option<f64>, goal_max: f64, unit: &str) -> Self {
         Self {
             case: case.to_owned(),
             what: what.to_owned(),
             goal_max,
             got,
-            unit,
-            reached: got <= goal_max,
+            unit: unit.to_owned(),
+            reached: got.is_some_and(|got| got <= goal_max),
         }
     }
 
     /// "reached", or by how much not.
     pub(crate) fn sentence(&self) -> String {
+        let Some(got) = self.got else {
+            return "**not reached**: no run counts".to_owned();
+        };
         if self.reached {
             return "reached".to_owned();
         }
-        let over = self.got - self.goal_max;
+        let over = got - self.goal_max;
         if self.goal_max > 0.0 {
             let percent = 100.0 * over / self.goal_max;
             format!("**not reached**: {over:.2} too much ({percent:.0} %)")
@@ -65,29 +71,19 @@ impl Verdict {
 }
 
 /// All goals that what was measured can be held against.
-pub(crate) fn verdicts(outcomes: &[Outcome], analysis: Option<&Analysis>) -> Vec<Verdict> {
+pub(crate) fn verdicts(outcomes: &[Outcome]) -> Vec<Verdict> {
     let mut found = Vec::new();
     for outcome in outcomes {
-        whole(outcome, &mut found);
-        speed(outcome, &mut found);
-        memory(outcome, &mut found);
-        start(outcome, &mut found);
+        if outcome.ingest().is_some() {
+            whole(outcome, &mut found);
+            speed(outcome, &mut found);
+            memory(outcome, &mut found);
+            start(outcome, &mut found);
+            analysis(outcome, &mut found);
+        }
     }
     viewers(outcomes, &mut found);
-    if let Some(analysis) = analysis {
-        let worst = analysis.shares.iter();
-        let worst = worst.max_by(|a, b| a.percent.total_cmp(&b.percent));
-        found.extend(worst.map(|share| {
-            let what = format!("cost of the analysis, in {} (the most)", share.case);
-            Verdict::new(
-                "analysis",
-                &what,
-                share.percent,
-                ANALYSIS_PERCENT_MAX,
-                "% more CPU",
-            )
-        }));
-    }
+    floors(outcomes, &mut found);
     found
 }
 
@@ -101,19 +97,13 @@ fn whole(outcome: &Outcome, found: &mut Vec<Verdict>) {
         .runs
         .iter()
         .filter(|run| run.sender_faults.is_empty());
-    let broken = judged.filter(|run| !run.faults.is_empty()).count();
-    let what = format!(
-        "runs that lost, repeated or disordered a packet, of {}",
-        ingest.runs.len()
-    );
-    let broken = f64::from(u32::try_from(broken).unwrap_or(u32::MAX));
-    found.push(Verdict::new(
-        &outcome.scenario.name,
-        &what,
-        broken,
-        0.0,
-        "runs",
-    ));
+    let broken = judged.clone().filter(|run| !run.faults.is_empty()).count();
+    let judged = judged.count();
+    let what = format!("runs with any packet lost, repeated or out of order, of {judged}");
+    let broken = u32::try_from(broken).map_or(f64::MAX, f64::from);
+    let broken = (judged > 0).then_some(broken);
+    let case = &outcome.scenario.name;
+    found.push(Verdict::new(case, &what, broken, 0.0, "runs"));
 }
 
 fn speed(outcome: &Outcome, found: &mut Vec<Verdict>) {
@@ -126,39 +116,37 @@ fn speed(outcome: &Outcome, found: &mut Vec<Verdict>) {
     else {
         return;
     };
-    let (Some(ingest), Some(floor)) = (outcome.ingest(), outcome.floor()) else {
-        return;
-    };
-    let (Some(ratio), Some(median)) = (ingest.ratio, ingest.median) else {
-        return;
-    };
-    let delay = median.delay_ms;
-    found.extend([
-        Verdict::new(name, "CPU to the floor", ratio, *ratio_max, "x"),
-        Verdict::new(
+    let ratio = outcome.ingest().and_then(|ingest| ingest.ratio);
+    let delay = outcome.ingest_median().map(|median| median.delay_ms);
+    let floor = outcome.floor().map(|median| median.delay_ms);
+    // Without a floor in the field there is nothing to be held against.
+    if outcome.has_floor() {
+        let above = delay.zip(floor).map(|(own, floor)| own.p50 - floor.p50);
+        let what = "delay p50 above the floor's";
+        found.push(Verdict::new(
             name,
-            "delay p50 above the floor's",
-            delay.p50 - floor.delay_ms.p50,
-            P50_ABOVE_FLOOR_MS,
-            "ms",
-        ),
-        Verdict::new(
-            name,
-            "delay p99",
-            delay.p99,
-            f64::from(*latency_ms) + P99_ABOVE_BOUND_MS,
-            "ms",
-        ),
-    ]);
+            "CPU to the floor",
+            ratio,
+            *ratio_max,
+            "x",
+        ));
+        found.push(Verdict::new(name, what, above, P50_ABOVE_FLOOR_MS, "ms"));
+    }
+    let p99 = delay.map(|delay| delay.p99);
+    let bound = delay_goal_ms(*latency_ms);
+    found.push(Verdict::new(name, "delay p99", p99, bound, "ms"));
+}
+
+/// The p99 at most, with that latency bound.
+pub(crate) fn delay_goal_ms(latency_ms: u32) -> f64 {
+    f64::from(latency_ms) + P99_ABOVE_BOUND_MS
 }
 
 fn memory(outcome: &Outcome, found: &mut Vec<Verdict>) {
-    let Some(median) = outcome.ingest_median() else {
-        return;
-    };
-    let goal = memory_goal_mb(&outcome.scenario);
     let case = &outcome.scenario.name;
-    found.extend(goal.map(|goal| Verdict::new(case, "memory (RSS)", median.rss_mb, goal, "MB")));
+    let got = outcome.ingest_median().map(|median| median.rss_mb);
+    let goal = memory_goal_mb(&outcome.scenario);
+    found.extend(goal.map(|goal| Verdict::new(case, "memory (RSS)", got, goal, "MB")));
 }
 
 /// The most that encoder-ingest may have resident; none: no goal.
@@ -175,70 +163,91 @@ pub(crate) fn memory_goal_mb(scenario: &Scenario) -> Option<f64> {
 }
 
 fn start(outcome: &Outcome, found: &mut Vec<Verdict>) {
-    if let (true, Some(median)) = (outcome.scenario.from_memory, outcome.ingest_median()) {
-        found.push(Verdict::new(
-            &outcome.scenario.name,
-            "request to first byte, p99",
-            median.first_byte_ms.p99,
-            START_MS_MAX,
-            "ms",
-        ));
+    if outcome.scenario.from_memory {
+        let case = &outcome.scenario.name;
+        let got = outcome.ingest_median().map(|own| own.first_byte_ms.p99);
+        let what = "request to first byte, p99";
+        found.push(Verdict::new(case, what, got, START_MS_MAX, "ms"));
+    }
+}
+
+fn analysis(outcome: &Outcome, found: &mut Vec<Verdict>) {
+    if outcome.has_unanalysed() {
+        let case = &outcome.scenario.name;
+        let got = outcome.analysis_percent();
+        let what = "CPU that the analysis adds";
+        found.push(Verdict::new(case, what, got, ANALYSIS_PERCENT_MAX, "%"));
     }
 }
 
 fn viewers(outcomes: &[Outcome], found: &mut Vec<Verdict>) {
-    let series: Vec<_> = outcomes.iter().filter_map(per_viewer).collect();
+    let series = outcomes.iter().filter(|outcome| {
+        let own = &outcome.scenario.name;
+        own.starts_with("viewers-") && outcome.ingest().is_some()
+    });
+    let series: Vec<_> = series.collect();
     let Some((fewest, rest)) = series.split_first() else {
         return;
     };
     for point in rest {
-        let what = format!("CPU per viewer, in that at {:.0}", fewest.viewers);
-        let growth = point.percent / fewest.percent;
-        found.push(Verdict::new(
-            &point.name,
-            &what,
-            growth,
-            VIEWER_GROWTH_MAX,
-            "x",
-        ));
+        let what = format!("CPU per viewer, in that at {}", fewest.scenario.viewers);
+        let growth = per_viewer(point).zip(per_viewer(fewest));
+        let growth = growth.map(|(many, few)| many / few);
+        let case = &point.scenario.name;
+        found.push(Verdict::new(case, &what, growth, VIEWER_GROWTH_MAX, "x"));
     }
 }
 
-/// A point of the growth with viewers.
-#[derive(Debug, Clone)]
-struct PerViewer {
-    name: String,
-    viewers: f64,
-    percent: f64,
+fn per_viewer(outcome: &Outcome) -> Option<f64> {
+    let viewers = f64::from(outcome.scenario.viewers);
+    Some(outcome.ingest_median()?.cpu_percent / viewers)
 }
 
-fn per_viewer(outcome: &Outcome) -> Option<PerViewer> {
-    let scenario = &outcome.scenario;
-    let viewers = f64::from(scenario.viewers);
-    let median = outcome.ingest_median()?;
-    scenario.name.starts_with("viewers-").then(|| PerViewer {
-        name: scenario.name.clone(),
-        viewers,
-        percent: median.cpu_percent / viewers,
-    })
+/// The own floor against the yardstick, over all cases: one alone is within what the machine's
+/// speed drifts.
+fn floors(outcomes: &[Outcome], found: &mut Vec<Verdict>) {
+    for (mode, mean) in floor_means(outcomes) {
+        let what = format!("CPU of the floor to the yardstick's, {mode}, geometric mean");
+        let goal = FLOOR_TO_YARDSTICK_MAX;
+        found.push(Verdict::new("floor", &what, Some(mean), goal, "x"));
+    }
+}
+
+/// By receive mode, over all cases.
+pub(crate) fn floor_means(outcomes: &[Outcome]) -> Vec<(String, f64)> {
+    let mut logs: Vec<(String, Vec<f64>)> = Vec::new();
+    for pair in outcomes.iter().flat_map(Outcome::floors) {
+        let log = (pair.own_percent / pair.yardstick_percent).ln();
+        match logs.iter_mut().find(|(mode, _)| mode == pair.mode) {
+            Some((_, known)) => known.push(log),
+            None => logs.push((pair.mode.to_owned(), vec![log])),
+        }
+    }
+    let means = logs.into_iter().map(|(mode, logs)| {
+        let count = u32::try_from(logs.len()).map_or(f64::MAX, f64::from);
+        (mode, (logs.iter().sum::<f64>() / count).exp())
+    });
+    means.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::made_up::outcomes;
     use crate::plan::scenarios;
 
     #[test]
     fn what_is_missed_says_by_how_much() {
-        let verdict = Verdict::new("A", "CPU to the floor", 1.5, 1.25, "x");
-        assert!(!verdict.reached);
-        assert_eq!(verdict.sentence(), "**not reached**: 0.25 too much (20 %)");
-        let verdict = Verdict::new("A", "runs", 2.0, 0.0, "runs");
-        assert_eq!(verdict.sentence(), "**not reached**: 2 too many");
-        assert_eq!(
-            Verdict::new("A", "x", 1.25, 1.25, "x").sentence(),
-            "reached"
-        );
+        let verdict = |got, goal_max| Verdict::new("A", "CPU", got, goal_max, "x");
+        let missed = verdict(Some(1.5), 1.25);
+        assert!(!missed.reached);
+        assert_eq!(missed.sentence(), "**not reached**: 0.25 too much (20 %)");
+        let runs = verdict(Some(2.0), 0.0);
+        assert_eq!(runs.sentence(), "**not reached**: 2 too many");
+        assert_eq!(verdict(Some(1.25), 1.25).sentence(), "reached");
+        let none = verdict(None, 1.25);
+        assert!(!none.reached);
+        assert_eq!(none.sentence(), "**not reached**: no run counts");
     }
 
     #[test]
@@ -251,5 +260,50 @@ mod tests {
             goals,
             [("F".to_owned(), 154.0), ("memory-400".to_owned(), 40.0)]
         );
+    }
+
+    /// (case, goal, got, reached)
+    fn found(outcomes: &[Outcome]) -> Vec<(String, String, Option<f64>, bool)> {
+        let rounded = |got: f64| (got * 100.0).round() / 100.0;
+        let all = verdicts(outcomes).into_iter();
+        let all = all.map(|v| (v.case, v.what, v.got.map(rounded), v.reached));
+        all.collect()
+    }
+
+    #[test]
+    fn every_goal_is_judged() {
+        let found = found(&outcomes());
+        let of = |case: &str, what: &str| {
+            let mut found = found.iter();
+            let found = found.find(|v| v.0 == case && v.1.contains(what));
+            found.map(|v| (v.2, v.3))
+        };
+        assert_eq!(of("A", "CPU to the floor"), Some((Some(1.2), true)));
+        assert_eq!(of("E", "CPU to the floor"), Some((Some(1.2), false)));
+        assert_eq!(of("A", "p50"), Some((Some(0.2), true)));
+        assert_eq!(of("A", "p99"), Some((Some(12.0), true)));
+        assert_eq!(of("A", "analysis adds"), Some((Some(9.09), true)));
+        assert_eq!(of("B", "analysis adds"), None);
+        assert_eq!(of("F", "memory"), Some((Some(80.0), true)));
+        assert_eq!(of("memory-400", "memory"), Some((Some(80.0), false)));
+        assert_eq!(of("start", "first byte"), Some((Some(4.0), true)));
+        assert_eq!(of("viewers-1000", "per viewer"), Some((Some(1.0), true)));
+        assert_eq!(of("floor", ", packed"), Some((Some(1.0), true)));
+        assert_eq!(of("floor", ", GRO"), Some((Some(1.0), true)));
+        assert_eq!(of("small-buffer", "lost"), Some((Some(0.0), true)));
+    }
+
+    #[test]
+    fn without_a_run_that_counts_no_goal_is_reached() {
+        let mut outcomes = outcomes();
+        for relay in outcomes.iter_mut().flat_map(|outcome| &mut outcome.relays) {
+            (relay.median, relay.ratio) = (None, None);
+            for run in &mut relay.runs {
+                run.faults.push("1 lost".to_owned());
+            }
+        }
+        let verdicts = verdicts(&outcomes);
+        assert!(verdicts.len() > 40, "{}", verdicts.len());
+        assert!(verdicts.iter().all(|verdict| !verdict.reached));
     }
 }

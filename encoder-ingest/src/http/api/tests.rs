@@ -284,6 +284,7 @@ fn plane_options() -> PlaneOptions {
         silence: Duration::from_secs(1),
         viewer_idle: Duration::from_secs(60),
         viewers_max: 2000,
+        analysed: true,
     }
 }
 

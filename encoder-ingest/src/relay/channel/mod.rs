@@ -32,13 +32,14 @@ pub struct ChannelPlan {
     pub program: Option<u16>,
 }
 
-/// Times that are the same for all channels.
+/// Times that are the same for all channels; and that they are analysed, but for a benchmark.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
     pub latency: Duration,
     pub history: Duration,
     pub silence: Duration,
     pub viewer_idle: Duration,
+    pub analysed: bool,
 }
 
 /// The moment of a turn, read once.
@@ -103,7 +104,7 @@ impl Channel {
             timing,
             input: None,
             upload: None,
-            recorder: Recorder::new(plan.program),
+            recorder: Recorder::new(plan.program).analysed(timing.analysed),
             viewers: Vec::new(),
             pace,
             earlier: IngressCounts::default(),
