@@ -1,5 +1,6 @@
 //! System calls that no library wraps safely: `recvmmsg` into given slices, `sendmmsg` with GSO,
-//! source-specific joins by NIC index, socket options without a name in socket2.
+//! source-specific joins by NIC index, socket options without a name in socket2, children that end
+//! with their parent.
 //!
 //! The only file with `unsafe`. Every function here is safe to call with any arguments: slices
 //! bound what the kernel may write, and no pointer outlives the call that it is made for.
@@ -11,7 +12,9 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::ptr::{from_mut, from_ref, null_mut};
 
 use super::control::{self, Received};
@@ -320,6 +323,24 @@ pub fn set_multicast_interface_v4(socket: BorrowedFd<'_>, index: u32) -> io::Res
         imr_ifindex: i32::try_from(index).unwrap_or(i32::MAX),
     };
     set_bytes(socket, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, &request)
+}
+
+/// What `command` starts is killed when the thread that starts it ends, however that comes, and
+/// keeps `inherited` open under its number. The parent's copy lives as long as `command`.
+pub fn bind_to_parent(command: &mut Command, inherited: OwnedFd) {
+    let parent = rustix::process::getpid();
+    let prepare = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        if rustix::process::getppid() != Some(parent) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(rustix::io::fcntl_setfd(
+            &inherited,
+            rustix::io::FdFlags::empty(),
+        )?)
+    };
+    // SAFETY: between fork and exec it makes three system calls; it neither allocates nor locks.
+    unsafe { command.pre_exec(prepare) };
 }
 
 /// `struct group_req` (RFC 3678, 5.1.1).
