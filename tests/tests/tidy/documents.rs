@@ -8,7 +8,12 @@ use e2e::tree::{files, read};
 
 use crate::none;
 
-const PROGRAMS: [&str; 3] = ["encoder-ingest", "encoder-ui", "source-server"];
+const PROGRAMS: [&str; 4] = [
+    "encoder-ingest",
+    "encoder-ui",
+    "encoder-node",
+    "source-server",
+];
 
 /// Flags of every program, explained once.
 const COMMON: [&str; 2] = ["--help", "--version"];
