@@ -351,8 +351,8 @@ pub const JOB_SETTLED: Duration = Duration::from_secs(30);
 /// clock. One further ahead is passed over.
 pub const EPOCH_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
-/// A new upload begins without a random access point after so long: its coding has none that can be
-/// told.
+/// A new upload begins after so long even without a random access point that can be told, or with what
+/// has been shown already.
 pub const UPLOAD_ACCESS_WAIT_MS: u64 = 5000;
 
 /// A piece of an upload: about what one read brings. Larger ones are cut.

@@ -88,6 +88,26 @@ impl<'a> FakeNode<'a> {
         self.http.send_json("POST", &path, what)
     }
 
+    /// A heartbeat whose answer is not waited for: its connection, which ends when it is dropped.
+    ///
+    /// # Panics
+    /// When there is no connection.
+    #[must_use]
+    #[track_caller]
+    pub fn begin_beat(&self) -> TcpStream {
+        let mut stream = self.http.connect().expect("a connection");
+        let body = self.says().to_string();
+        let head = format!(
+            "POST /api/v1/nodes/{}/heartbeat HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
+            self.name,
+            self.http.address(),
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).expect("a head");
+        stream.write_all(body.as_bytes()).expect("a heartbeat");
+        stream
+    }
+
     fn take(&mut self, answer: &Response) {
         let orders = answer.json();
         self.revision = orders["revision"].as_u64().expect("a revision");
@@ -214,11 +234,11 @@ impl Sending {
         let answer = std::thread::spawn(move || read_response(&mut reader, false));
         let end = Arc::clone(&stop);
         let writer = std::thread::spawn(move || {
-            let begun = Instant::now();
+            let (begun, first) = (Instant::now(), packets.due());
             let mut chunk = Vec::new();
             while !end.load(Ordering::Relaxed) {
                 chunk.clear();
-                while packets.due() <= begun.elapsed() {
+                while packets.due() <= first + begun.elapsed() {
                     chunk.extend(packets.next().expect("without end"));
                 }
                 if !chunk.is_empty() && write_chunk(&mut writer, &chunk).is_err() {

@@ -183,9 +183,16 @@ impl Board {
         }
     }
 
-    /// A heartbeat's connection ended while its answer was held.
-    pub fn suspect(&mut self, node: &str, instance: &str) {
-        self.leases.suspect(node, instance);
+    /// The connection of the heartbeat that was heard then ended while its answer was held. When
+    /// another has come since, the node only had something new to say.
+    pub fn broke_off(&mut self, node: &str, instance: &str, heard: Moment) {
+        if self
+            .leases
+            .get(node)
+            .is_some_and(|lease| lease.heard == heard)
+        {
+            self.leases.suspect(node, instance);
+        }
     }
 
     /// Brings everything in line with what was told; answers what is news.

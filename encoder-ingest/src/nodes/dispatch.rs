@@ -51,6 +51,7 @@ struct Held<'a> {
     nodes: &'a Nodes,
     node: &'a str,
     instance: &'a str,
+    heard: Moment,
     answered: bool,
 }
 
@@ -106,13 +107,14 @@ impl Nodes {
     ) -> Result<Orders, LeaseRefused> {
         let (revision, instance) = (heartbeat.revision, heartbeat.instance.clone());
         let mut changes = self.changes.subscribe();
-        self.board()
-            .heard(node, address, heartbeat, self.moment())?;
+        let heard = self.moment();
+        self.board().heard(node, address, heartbeat, heard)?;
         self.turn();
         let mut held = Held {
             nodes: self,
             node,
             instance: &instance,
+            heard,
             answered: false,
         };
         let end = tokio::time::Instant::now() + HEARTBEAT_HOLD;
@@ -325,7 +327,8 @@ impl Nodes {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            self.nodes.board().suspect(self.node, self.instance);
+            let mut board = self.nodes.board();
+            board.broke_off(self.node, self.instance, self.heard);
         }
     }
 }

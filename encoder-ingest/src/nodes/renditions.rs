@@ -135,8 +135,15 @@ fn obstacle(
         };
         return because(JobReason::WaitingForParent, detail);
     }
+    let Some(has_video) = has_video else {
+        let detail = match parent.definition.program {
+            Some(program) => format!("no stream of program {program} of channel {id} is known yet"),
+            None => format!("no stream of channel {id} is known yet"),
+        };
+        return because(JobReason::WaitingForParent, detail);
+    };
     let picture_wanted = profile.video.is_some() && profile.audio.is_none();
-    if picture_wanted && has_video == Some(false) {
+    if picture_wanted && !has_video {
         let detail = format!("channel {id} has no picture");
         return because(JobReason::WaitingForParent, detail);
     }
@@ -226,6 +233,9 @@ mod tests {
         assert_eq!(obstacle.reason, JobReason::WaitingForParent);
         assert!(obstacle.detail.contains("nothing came"), "{obstacle:?}");
         assert_eq!(silent["news.preview"].has_video, None);
+        let fresh = of(&parent(State::Receiving, &[]), &Profiles::new());
+        let obstacle = fresh["news.preview"].obstacle.clone().expect("no streams");
+        assert!(obstacle.detail.contains("program 2"), "{obstacle:?}");
         let radio = of(&parent(State::Receiving, &[("aac", "")]), &Profiles::new());
         assert_eq!(radio["news.preview"].obstacle, None);
         assert!(radio["news.snapshot"].obstacle.is_some());

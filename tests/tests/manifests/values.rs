@@ -255,6 +255,10 @@ fn the_memory_limit_of_ingest_is_the_sum_of_its_limits() {
         ),
         ("send buffers", viewers * unsent / MIB),
         ("captures", captures / MIB),
+        (
+            "snapshots",
+            channels * bytes(limits::SNAPSHOT_BYTES_MAX) / MIB,
+        ),
     ];
     let mut written = written_sum();
     let (together, what) = written.pop().expect("a sum");

@@ -1,8 +1,9 @@
 //! Heartbeats: who is a node, what it is told, and when.
 
-use std::time::Instant;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use e2e::fake_node::FakeNode;
+use e2e::fake_node::{FakeNode, beating, locked};
 use e2e::gate::{Need, can_run};
 use e2e::ingest::{Ingest, Options};
 use e2e::scene::{GROUP, Scene};
@@ -34,9 +35,6 @@ fn a_rendition_is_ordered_while_it_is_wanted() {
     wait_until("no node is there", seconds(5), || {
         job(&ingest, JOB).is_some_and(|job| job["reason"] == "no_node")
     });
-    wait_until("its streams are known", seconds(5), || {
-        !ingest.channel("news")["status"]["services"][0]["streams"][0].is_null()
-    });
     let epoch = node.wait_order(JOB, seconds(5));
     let order = &node.orders[0];
     assert_eq!(order["channel"], "news");
@@ -59,7 +57,7 @@ fn a_rendition_is_ordered_while_it_is_wanted() {
     // An answer is held while nothing changes, and given when something does.
     let held = Instant::now();
     node.beat();
-    assert!(held.elapsed() >= std::time::Duration::from_millis(850));
+    assert!(held.elapsed() >= Duration::from_millis(850));
     std::fs::write(
         ingest.channels_file(),
         options("").channels.expect("a file"),
@@ -97,6 +95,40 @@ fn a_second_instance_of_a_name_waits_until_the_first_is_silent() {
     let waited = heard.elapsed();
     assert!((2.9..3.6).contains(&waited.as_secs_f64()), "{waited:?}");
     let _ = first.say(&first.says()).problem(409);
+}
+
+#[test]
+fn a_heartbeat_that_breaks_off_is_a_sign() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    let ingest = Ingest::start(&scene.node, &options("preview"));
+    let _broadcast = scene.broadcast(GROUP, Wrap::Plain);
+    ingest.wait_receiving("news");
+    let mut one = FakeNode::new(ingest.http(), "n1", 2.0);
+    let two = Mutex::new(FakeNode::new(ingest.http(), "n2", 2.0));
+    one.wait_order(JOB, seconds(5));
+    let shown = |key: &str| {
+        let nodes = ingest.http().get("/api/v1/nodes").json();
+        nodes["nodes"][0][key]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let before = shown("last_seen");
+    let beat = one.begin_beat();
+    wait_until("it is heard", seconds(1), || shown("last_seen") != before);
+    drop(beat);
+    let died = Instant::now();
+    wait_until("it is suspect", seconds(1), || shown("state") == "suspect");
+    beating(&[&two], || {
+        wait_for("the other is ordered it", seconds(4), || {
+            locked(&two).epoch(JOB)
+        });
+        let waited = died.elapsed();
+        assert!(waited < Duration::from_millis(2600), "{waited:?}");
+    });
 }
 
 #[test]
@@ -138,11 +170,15 @@ fn a_node_without_a_right_token_is_refused_and_logged_once() {
         [401, 403, 401]
     );
     assert_eq!(status("nnn"), 200);
+    let told = || {
+        let log = ingest.process.log();
+        log.matches("a processing node is refused").count()
+    };
+    wait_until("it is logged", seconds(2), || told() > 0);
+    wait_until("the node is", seconds(2), || {
+        ingest.process.log().contains("node n1 is here")
+    });
+    assert_eq!(told(), 1);
     let log = ingest.process.log();
-    assert_eq!(
-        log.matches("a processing node is refused").count(),
-        1,
-        "{log}"
-    );
     assert!(!log.contains("xxx"), "no token is logged");
 }

@@ -21,6 +21,15 @@ fn stream(mark: u16) -> TestStream {
     TestStream::new(mark, 1_000_000)
 }
 
+/// One whose time is later than that of any other here.
+fn later(mark: u16) -> TestStream {
+    let mut stream = stream(mark);
+    while stream.due() < seconds(60) {
+        stream.next();
+    }
+    stream
+}
+
 /// The marks of the video packets that a viewer got, each change once.
 fn marks(recording: &[u8]) -> Vec<u16> {
     let whole = &recording[..recording.len() / 188 * 188];
@@ -88,7 +97,9 @@ fn an_upload_is_a_channel_like_any_other() {
             let status = ingest.channel(JOB)["status"].take();
             status["services"][0]["name"] == "Test 0007" && status["viewers"] == 1
         });
-        assert!(ingest.metric("bitrate_bps", &[("channel", JOB)]) > 500_000.0);
+        wait_until("its rate is known", seconds(5), || {
+            ingest.metric("bitrate_bps", &[("channel", JOB)]) > 500_000.0
+        });
         assert!(ingest.metric("sent_bytes_total", &[("channel", JOB)]) > 0.0);
         let playlist = |query: &str| ingest.http().get(&format!("/playlist.m3u{query}")).text();
         assert!(playlist("?all=1").contains("/channels/news/preview.ts"));
@@ -137,7 +148,7 @@ fn output_is_fenced_by_its_epoch() {
         let mut first = send(JOB, epoch, 1);
         let viewer = ingest.watch(PREVIEW);
         wait_mark(&viewer, 1, seconds(5));
-        let second = send(JOB, epoch, 2);
+        let second = locked(&node).send(JOB, epoch, later(2));
         wait_mark(&viewer, 2, seconds(5));
         assert_eq!(first.answered(), 409);
         unbroken(&viewer);
@@ -173,7 +184,7 @@ fn a_node_that_dies_is_replaced_and_viewers_stay() {
         });
         let waited = died.elapsed();
         assert!(waited < Duration::from_millis(2500), "{waited:?}");
-        let _sending = locked(&two).send(JOB, epoch, stream(2));
+        let _sending = locked(&two).send(JOB, epoch, later(2));
         wait_mark(&viewer, 2, seconds(3));
         assert!(died.elapsed() < seconds(3));
         unbroken(&viewer);
@@ -208,7 +219,7 @@ fn a_node_that_drains_sends_until_the_other_can() {
             "the old one has it still"
         );
         viewer.wait_more(30_000, seconds(2));
-        let _young = locked(&two).send(JOB, epoch, stream(2));
+        let _young = locked(&two).send(JOB, epoch, later(2));
         wait_mark(&viewer, 2, seconds(3));
         assert_eq!(old.answered(), 409);
         assert_eq!(marks(&viewer.body()), [1, 2]);

@@ -55,6 +55,20 @@ impl Made {
         [pat, self.table(PMT, 2, &streams)].concat()
     }
 
+    /// A random access point that says its time.
+    fn picture_at(&mut self, pts: u64) -> Vec<u8> {
+        let byte = |bits: u64| u8::try_from(bits & 0xff).expect("a byte");
+        let stamp = [
+            0x21 | byte(pts >> 30 & 7) << 1,
+            byte(pts >> 22),
+            1 | byte(pts >> 15 & 0x7f) << 1,
+            byte(pts >> 7),
+            1 | byte(pts & 0x7f) << 1,
+        ];
+        let header = [&[0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5], &stamp[..]].concat();
+        self.packet(VIDEO, true, &[0x40], &header)
+    }
+
     fn picture(&mut self, access: bool) -> Vec<u8> {
         let field = if access { vec![0x40] } else { Vec::new() };
         let start = self.packet(VIDEO, true, &field, &[0, 0, 1, 0xe0, 0, 0, 0x80, 0, 0]);
@@ -119,6 +133,36 @@ fn the_next_takes_over_at_its_random_access_point_and_says_so() {
     let mut late = junction.leg(5);
     let late = junction.push(&mut late, &start, 0);
     assert_eq!(late, Err(LegEnded::Superseded));
+}
+
+#[test]
+fn time_does_not_go_back() {
+    const SECOND: u64 = 90_000;
+    let wrap = (1 << 33) - SECOND;
+    for (shown, young, passes) in [
+        (20 * SECOND, 19 * SECOND, false),
+        (20 * SECOND, 20 * SECOND, false),
+        (20 * SECOND, 21 * SECOND, true),
+        // Over the wrap.
+        (SECOND, wrap, false),
+        (wrap, SECOND, true),
+        // Another clock.
+        (20 * SECOND, 5 * SECOND, true),
+    ] {
+        let mut junction = Junction::default();
+        let (mut one, mut two) = (Made::new(1), Made::new(2));
+        let (mut old, mut new) = (junction.leg(5), junction.leg(6));
+        let start = [one.tables(), one.picture_at(shown - 1)].concat();
+        push(&mut junction, &mut old, &start).expect("it begins");
+        let more = one.picture_at(shown);
+        push(&mut junction, &mut old, &more).expect("it goes on");
+        let start = [two.tables(), two.picture_at(young)].concat();
+        let passed = push(&mut junction, &mut new, &start);
+        assert_eq!(passed.is_some(), passes, "{young} after {shown}");
+        let late = two.picture_at(young + 1);
+        let late = junction.push(&mut new, &late, UPLOAD_ACCESS_WAIT_MS);
+        assert!(late.expect("it is taken").is_some(), "it waits no longer");
+    }
 }
 
 #[test]
