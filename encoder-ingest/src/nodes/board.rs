@@ -151,8 +151,8 @@ impl Board {
         }
     }
 
-    /// Output of this epoch is shown from now on: the one before has done its part.
-    pub fn flows(&mut self, id: &str, epoch: u64, now: Moment) {
+    /// Output of this epoch is shown from now on, by this upload: the one before has done its part.
+    pub fn flows(&mut self, id: &str, epoch: u64, upload: u64, now: Moment) {
         let Some(job) = self.jobs.get_mut(id) else {
             return;
         };
@@ -162,17 +162,22 @@ impl Board {
         let held = job.held.as_mut().filter(|held| held.epoch() == epoch);
         if let Some(held) = held {
             held.flows_since_ms.get_or_insert(now.ms);
+            held.upload = upload;
         }
     }
 
-    /// An upload of this epoch has ended; `reset`: not by its sender's will.
-    pub fn upload_ended(&mut self, id: &str, epoch: u64, reset: bool, now: Moment) {
+    /// An upload of this epoch has ended; `reset`: not by its sender's will. That of one whose place
+    /// another has taken says nothing.
+    pub fn upload_ended(&mut self, id: &str, epoch: u64, upload: u64, reset: bool, now: Moment) {
         let Some(job) = self.jobs.get_mut(id) else {
             return;
         };
         let Some(placement) = job.placements_mut().find(|one| one.epoch() == epoch) else {
             return;
         };
+        if placement.flows_since_ms.is_some() && placement.upload != upload {
+            return;
+        }
         placement.flows_since_ms = None;
         placement.waits_since_ms = now.ms;
         let lease = self.leases.get(&placement.node);
@@ -313,6 +318,7 @@ impl Board {
             waits_since_ms: now.ms,
             reported: None,
             flows_since_ms: None,
+            upload: 0,
             node,
         };
         if job.held.is_some() {

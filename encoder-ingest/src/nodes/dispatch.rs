@@ -151,15 +151,16 @@ impl Nodes {
         self.outputs.get(job)
     }
 
-    /// Output of this epoch is shown from now on.
-    pub fn flows(&self, job: &str, epoch: u64) {
-        self.board().flows(job, epoch, self.moment());
+    /// Output of this epoch is shown from now on, by this upload.
+    pub fn flows(&self, job: &str, epoch: u64, upload: u64) {
+        self.board().flows(job, epoch, upload, self.moment());
         self.turn();
     }
 
     /// An upload has ended; `reset`: not by its sender's will.
-    pub fn upload_ended(&self, job: &str, epoch: u64, reset: bool) {
-        self.board().upload_ended(job, epoch, reset, self.moment());
+    pub fn upload_ended(&self, job: &str, epoch: u64, upload: u64, reset: bool) {
+        let now = self.moment();
+        self.board().upload_ended(job, epoch, upload, reset, now);
         self.turn();
     }
 

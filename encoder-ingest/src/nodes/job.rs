@@ -43,6 +43,8 @@ pub struct Placement {
     pub reported: Option<JobReport>,
     /// Since when its output comes.
     pub flows_since_ms: Option<u64>,
+    /// The upload that brings it: one of several, where the connection broke.
+    pub upload: u64,
 }
 
 /// A job and its past.

@@ -146,9 +146,10 @@ impl Junction {
 }
 
 impl Leg {
+    /// Counts the uploads of its rendition, from 1.
     #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.place.epoch
+    pub fn number(&self) -> u64 {
+        self.place.leg
     }
 
     fn whole_packets(&mut self, bytes: &[u8]) -> Result<Vec<u8>, LegEnded> {

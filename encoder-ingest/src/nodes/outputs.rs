@@ -91,6 +91,12 @@ impl Output {
 }
 
 impl Upload {
+    /// Counts the uploads of its rendition, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.leg.number()
+    }
+
     /// Takes a piece; waits while the worker's queue is full. True: this upload is the one that is
     /// shown from now on.
     ///

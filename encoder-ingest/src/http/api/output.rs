@@ -29,6 +29,8 @@ struct Coming<'a> {
     nodes: &'a Nodes,
     job: &'a str,
     epoch: u64,
+    /// Which of its uploads; 0: a picture.
+    upload: u64,
     told: bool,
 }
 
@@ -72,6 +74,7 @@ pub(super) async fn put(
         nodes,
         job,
         epoch,
+        upload: 0,
         told: false,
     };
     match kind {
@@ -87,12 +90,13 @@ async fn stream(coming: &mut Coming<'_>, request: Request) -> Result<(), Problem
     let output = nodes.output(job).ok_or_else(|| no_job(job))?;
     let mut changes = nodes.changes();
     let mut upload = output.open(epoch).await.ok_or_else(|| too_many(job))?;
+    coming.upload = upload.number();
     let mut body = request.into_body();
     loop {
         match next(&mut body, &mut changes).await {
             Next::Bytes(bytes) => {
                 if take(&mut upload, &bytes, coming).await? {
-                    nodes.flows(job, epoch);
+                    nodes.flows(job, epoch, coming.upload);
                 }
             }
             Next::Changed => {
@@ -142,7 +146,8 @@ async fn take(upload: &mut Upload, bytes: &[u8], coming: &mut Coming<'_>) -> Res
         match ended {
             UploadEnded::Leg(LegEnded::Superseded) => other_epoch(coming.job, coming.epoch),
             UploadEnded::Leg(LegEnded::NotTs) => {
-                coming.nodes.upload_ended(coming.job, coming.epoch, false);
+                coming.told = false;
+                coming.ended(false);
                 Problem::new(StatusCode::BAD_REQUEST, ended.to_string()).reason("not_ts")
             }
             UploadEnded::Gone => no_job(coming.job),
@@ -182,14 +187,15 @@ async fn picture(
         Problem::new(StatusCode::BAD_REQUEST, detail).reason("not_jpeg")
     })?;
     coming.told = true;
-    coming.nodes.flows(coming.job, coming.epoch);
+    coming.nodes.flows(coming.job, coming.epoch, 0);
     Ok(())
 }
 
 impl Coming<'_> {
     fn ended(&mut self, reset: bool) {
         if !std::mem::replace(&mut self.told, true) {
-            self.nodes.upload_ended(self.job, self.epoch, reset);
+            self.nodes
+                .upload_ended(self.job, self.epoch, self.upload, reset);
         }
     }
 }

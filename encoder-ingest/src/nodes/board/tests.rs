@@ -173,7 +173,7 @@ impl World {
         node.up = false;
         for ((ingest, id), (epoch, ..)) in std::mem::take(&mut node.runs) {
             if node.connected {
-                self.boards[ingest].upload_ended(&id, epoch, true, at(self.ms));
+                self.boards[ingest].upload_ended(&id, epoch, 0, true, at(self.ms));
             }
         }
         node.ended.clear();
@@ -222,7 +222,7 @@ impl World {
                 for ((of, id), (epoch, _, since)) in &node.runs {
                     let taken = matches!(board.admits(id, *epoch), Admission::Taken { .. });
                     if *of == ingest && taken && now.ms - since >= 300 {
-                        board.flows(id, *epoch, now);
+                        board.flows(id, *epoch, 0, now);
                     }
                 }
             }
@@ -402,7 +402,7 @@ fn handing_over_has_an_end() {
     board.turn(at(1300));
     let first = board.sheet("old").jobs[0].epoch;
     old.obey(0, &board.sheet("old"), 0);
-    board.flows("a.p", first, at(1400));
+    board.flows("a.p", first, 0, at(1400));
     old.draining = true;
     let mut ms = 1500;
     while ms <= 7000 {
@@ -422,6 +422,32 @@ fn handing_over_has_an_end() {
         ms += 500;
     }
     assert_eq!(board.admits("a.p", first), Admission::OtherEpoch);
+}
+
+#[test]
+fn an_upload_that_another_has_replaced_says_nothing_when_it_ends() {
+    let mut board = Board::new(at(0));
+    let address = IpAddr::from([10, 0, 0, 1]);
+    let mut node = Fake::new("n", 2.0);
+    board.want(BTreeMap::from([("a.p".to_owned(), wanted(1.0))]), at(0));
+    let mut beat = |board: &mut Board, ms| {
+        board
+            .heard("n", address, node.heartbeat(0), at(ms))
+            .expect("heard");
+        board.turn(at(ms));
+        node.obey(0, &board.sheet("n"), ms);
+    };
+    beat(&mut board, 1300);
+    let epoch = board.sheet("n").jobs[0].epoch;
+    board.flows("a.p", epoch, 1, at(1400));
+    board.flows("a.p", epoch, 2, at(1500));
+    board.upload_ended("a.p", epoch, 1, true, at(1600));
+    assert_eq!(board.jobs["a.p"].state(), JobState::Running);
+    let lease = |board: &Board| board.leases.get("n").expect("known").state(at(1700).ms);
+    assert_eq!(lease(&board), NodeState::Alive);
+    board.upload_ended("a.p", epoch, 2, true, at(1600));
+    assert_eq!(board.jobs["a.p"].state(), JobState::Starting);
+    assert_eq!(lease(&board), NodeState::Suspect);
 }
 
 #[test]
