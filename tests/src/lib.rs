@@ -20,6 +20,7 @@
 //! - [`capture`]: what tcpdump sees on the wire
 //! - [`metrics`]: the Prometheus text, read back
 //! - [`ingest`]: an encoder-ingest that runs
+//! - [`encoder_node`]: processing nodes that run
 //! - [`source`]: source-server, and its `verify`
 //! - [`tree`]: the repository's own files, for the rules of the house
 //! - [`manifest`]: the Kubernetes manifests as they are rendered
@@ -27,6 +28,7 @@
 pub mod binaries;
 pub mod capture;
 pub mod check;
+pub mod encoder_node;
 pub mod fake_node;
 pub mod gate;
 pub mod host;

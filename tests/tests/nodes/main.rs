@@ -2,6 +2,8 @@
 
 mod heartbeat;
 mod output;
+mod real;
+mod shared;
 mod snapshot;
 
 use e2e::ingest::Options;
