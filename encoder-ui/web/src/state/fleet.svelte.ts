@@ -1,0 +1,167 @@
+// All that is shown live: ingests and channels, each channel in a cell of its own, so that a change
+// draws one card anew and not the wall. News are gathered and laid on once a frame.
+
+import { SvelteMap } from 'svelte/reactivity';
+import type { News } from '../api/connection';
+import { listen, type Live } from '../api/live';
+import { merge, type Fleet } from '../api/merge';
+import type { Change, Channel, EventEntry, Ingest, Snapshot } from '../api/types';
+import { stateOf, type Health } from '../lib/health';
+import { History } from '../lib/history';
+
+/** Events kept in memory by the page; the ingests keep the last thousand each. */
+const EVENTS_MAX = 2000;
+
+export class ChannelCell {
+  readonly key: string;
+  readonly ingest: string;
+  readonly id: string;
+  readonly history = new History();
+  channel: Channel = $state.raw() as Channel;
+  /** Of the ingest: what is shown is old when it is not `here`. */
+  away = $state(false);
+  health: Health = $derived(stateOf(this.channel, this.away));
+
+  constructor(ingest: string, channel: Channel, away: boolean) {
+    this.ingest = ingest;
+    this.id = channel.id;
+    this.key = `${ingest}/${channel.id}`;
+    this.channel = channel;
+    this.away = away;
+  }
+}
+
+export type LinkState = 'connecting' | 'live' | 'lost';
+
+class FleetState {
+  ingests: Ingest[] = $state.raw([]);
+  cells: ChannelCell[] = $state.raw([]);
+  link: LinkState = $state('connecting');
+  /** When the server was last heard, in milliseconds since the epoch. */
+  heardAt: number | null = $state(null);
+  /** Counts seconds; what shows ages and lines follows it. */
+  tick = $state(0);
+  now = $state(Date.now());
+  /** Oldest first. */
+  events: EventEntry[] = $state.raw([]);
+  loggedOut = $state(false);
+
+  #fleet: Fleet | null = null;
+  #byKey = new SvelteMap<string, ChannelCell>();
+  #waiting: (Snapshot | Change)[] = [];
+  #scheduled = false;
+  #live: Live | null = null;
+
+  start(): void {
+    if (this.#live) return;
+    this.#live = listen((news) => this.#take(news));
+    setInterval(() => this.#second(), 1000);
+  }
+
+  restart(): void {
+    this.loggedOut = false;
+    this.link = 'connecting';
+    this.#live?.restart();
+  }
+
+  /** Nothing of one user is left for the next. */
+  clear(): void {
+    this.#fleet = null;
+    this.#byKey.clear();
+    this.#waiting = [];
+    this.ingests = [];
+    this.cells = [];
+    this.events = [];
+    this.heardAt = null;
+    this.link = 'connecting';
+  }
+
+  cell(ingest: string, id: string): ChannelCell | undefined {
+    return this.#byKey.get(`${ingest}/${id}`);
+  }
+
+  ingest(name: string): Ingest | undefined {
+    return this.ingests.find((one) => one.name === name);
+  }
+
+  #take(news: News): void {
+    switch (news.kind) {
+      case 'snapshot':
+        this.#waiting = [news.snapshot];
+        this.#schedule();
+        break;
+      case 'change':
+        this.#waiting.push(news.change);
+        this.#schedule();
+        break;
+      case 'events':
+        this.events = [...this.events, ...news.events].slice(-EVENTS_MAX);
+        break;
+      case 'lost':
+        this.link = 'lost';
+        return;
+      case 'login':
+        this.loggedOut = true;
+        return;
+    }
+    this.heardAt = Date.now();
+    if (this.link !== 'live' && (this.#fleet || this.#waiting.length > 0)) this.link = 'live';
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const work = () => {
+      this.#scheduled = false;
+      this.#apply();
+    };
+    // Hidden pages get no frames, but go on counting ill channels in their title.
+    if (document.hidden) setTimeout(work, 250);
+    else requestAnimationFrame(work);
+  }
+
+  #apply(): void {
+    const news = this.#waiting;
+    this.#waiting = [];
+    for (const one of news) this.#fleet = merge(this.#fleet, one);
+    if (this.#fleet) this.#show(this.#fleet);
+  }
+
+  #show(fleet: Fleet): void {
+    const ingests = [...fleet.ingests.values()].map((known) => known.ingest);
+    ingests.sort((a, b) => a.name.localeCompare(b.name));
+    this.ingests = ingests;
+    const seen = new Set<string>();
+    let changed = false;
+    for (const { ingest, channels } of fleet.ingests.values()) {
+      const away = ingest.state !== 'here';
+      for (const channel of channels.values()) {
+        const key = `${ingest.name}/${channel.id}`;
+        seen.add(key);
+        const cell = this.#byKey.get(key);
+        if (!cell) {
+          this.#byKey.set(key, new ChannelCell(ingest.name, channel, away));
+          changed = true;
+          continue;
+        }
+        if (cell.channel !== channel) cell.channel = channel;
+        if (cell.away !== away) cell.away = away;
+      }
+    }
+    for (const key of this.#byKey.keys()) {
+      if (seen.has(key)) continue;
+      this.#byKey.delete(key);
+      changed = true;
+    }
+    if (changed) this.cells = [...this.#byKey.values()];
+  }
+
+  #second(): void {
+    this.now = Date.now();
+    const fresh = this.link === 'live';
+    for (const cell of this.cells) cell.history.sample(this.now, cell.channel, fresh && !cell.away);
+    this.tick += 1;
+  }
+}
+
+export const fleet = new FleetState();
