@@ -32,13 +32,16 @@ test: ## sets up what the tests need and runs all that this machine can run (roo
 	run() { echo "$$@"; "$$@" || failed=1; }; \
 	run cargo test --locked --no-fail-fast --workspace --exclude e2e; \
 	run cargo test --locked --no-fail-fast -p e2e -- --test-threads $(E2E_THREADS); \
+	run npm --prefix encoder-ui/web run --silent test; \
+	run npm --prefix tests/browser run --silent test; \
 	test -z "$$failed"
 
-lint: ## format, clippy and documentation, warnings denied
+lint: ## format, clippy, documentation and the page's types, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	npm --prefix encoder-ui/web run --silent lint
 
 # Release, all of it: a debug build says nothing about speed.
 bench: ## the whole process against the floor (root; FILTER='A B viewers', SECONDS_EACH=, ROUNDS=, BENCH_OPTIONS=)
