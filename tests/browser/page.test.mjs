@@ -180,6 +180,8 @@ describe('the page', needing('chromium', 'page'), () => {
         viewers: 7,
       },
     });
+    // It stays so: the figures of the next second are told of it as well.
+    mock.ingests[0].channels[3] = hurt;
     mock.change({ channels: [{ ingest: 'ingest-a', channel: hurt }] });
     const card = page.locator('article').first();
     await until('first card', async () => (await card.locator('h3').innerText()) === hurt.name);

@@ -1,4 +1,5 @@
-// Runs the tests in the browser. `npm test`, or `npm test -- stack` for one file by its name.
+// Runs the tests in the browser: `npm test`, or `npm test -- page` for one file by its name. Those against
+// the real programs are asked for by name: `npm test -- stack`.
 // MEMORY_SECONDS=300 watches the memory for five minutes.
 
 import { spawnSync } from 'node:child_process';
@@ -16,9 +17,10 @@ if (!existsSync(`${folder}node_modules/playwright-core`)) {
 if (missing('chromium').length > 0)
   console.error(`browser tests: ${chromium} is missing: all that need it are skipped`);
 buildPage();
-const wanted = process.argv.slice(2);
+const asked = process.argv.slice(2);
+const wanted = asked.length > 0 ? asked : ['page', 'size'];
 const files = readdirSync(folder).filter(
-  (name) => name.endsWith('.test.mjs') && (wanted.length === 0 || wanted.some((one) => name.startsWith(one))),
+  (name) => name.endsWith('.test.mjs') && wanted.some((one) => name.startsWith(one)),
 );
 // One after another: they measure time, and two cores are soon busy.
 const { status } = spawnSync(
