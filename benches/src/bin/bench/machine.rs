@@ -2,9 +2,13 @@
 
 use std::fs::read_to_string;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use e2e::tree::root;
 use serde::{Deserialize, Serialize};
+
+use crate::meter::MachineTime;
 
 /// The machine and the code.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -20,10 +24,22 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     /// `net.core.rmem_max`: the most of a socket buffer that the kernel grants.
     pub(crate) receive_buffer_max_bytes: u64,
+    /// What its processors did before there was anything to measure.
+    #[serde(default)]
+    pub(crate) busy_before_percent: f64,
 }
+
+/// The processors are watched for so long before the first run.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// With more than this somebody else uses the machine: runs will be slow, and some lose packets.
+const BUSY_PERCENT_MAX: f64 = 10.0;
 
 impl Machine {
     pub(crate) fn here() -> Self {
+        let before = MachineTime::now();
+        sleep(LOOK);
+        let busy = MachineTime::now().share_since(before).busy_percent;
         let uname = rustix::system::uname();
         let changed = !said("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty();
         let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
@@ -47,7 +63,16 @@ impl Machine {
                 uname.release().to_string_lossy()
             ),
             receive_buffer_max_bytes: receive_buffer.trim().parse().unwrap_or(0),
+            busy_before_percent: busy.round(),
         }
+    }
+
+    /// What the user should know before a long measurement.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let busy = self.busy_before_percent;
+        (busy > BUSY_PERCENT_MAX).then(|| {
+            format!("this machine is busy with something else ({busy:.0} %): figures will be off")
+        })
     }
 }
 

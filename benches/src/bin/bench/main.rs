@@ -91,6 +91,9 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let mut results = Results::new(Machine::here(), seconds, rounds);
     let length: Duration = campaigns.iter().map(Campaign::length).sum();
     let runs = campaigns.iter().map(Campaign::runs).sum();
+    if let Some(warning) = results.machine.warning() {
+        eprintln!("bench: {warning}");
+    }
     let mut progress = Progress::new(runs, length);
     let lab = Lab::new();
     for campaign in campaigns {

@@ -48,11 +48,12 @@ fn conditions(results: &Results) -> String {
         memory_gb,
         kernel,
         receive_buffer_max_bytes,
+        busy_before_percent,
     } = &results.machine;
     format!(
         "- {date}, encoder-ingest {version}, commit {commit}, {rust}, release build\n\
          - {processor}, {cores} cores, {memory_gb:.0} GB; {kernel}; `net.core.rmem_max` {receive_buffer_max_bytes}: \
-         floor and encoder-ingest both ask for the most\n\
+         floor and encoder-ingest both ask for the most; before the first run its processors were {busy_before_percent:.0} % busy\n\
          - network namespaces source, node, client, joined by veth; plain UDP, datagrams of 1316 bytes from \
          `source-server --proof`; every packet of every viewer checked by `source-server verify`\n\
          - {rounds} rounds of {seconds} s steady state (unless a case has its own), the relays in turns in each; \
