@@ -122,6 +122,18 @@ impl Turning {
         Ok(HEAD.len())
     }
 
+    /// The kernel tells that there is room again for the `index`-th viewer that came. False when it
+    /// has gone.
+    pub fn viewer_event(&mut self, index: usize) -> bool {
+        let id = ViewerId(index as u64 + 1);
+        let mut bench = Bench {
+            tools: &mut self.tools,
+            pool: &mut self.pool,
+            ended: &mut self.ended,
+        };
+        self.channel.viewer_event(id, false, self.now, &mut bench)
+    }
+
     /// One turn.
     pub fn turn(&mut self) -> Drained {
         self.now.ns += u64::try_from(TURN.as_nanos()).unwrap_or(0);

@@ -186,6 +186,53 @@ fn viewers_get_what_was_sent_and_nothing_else() {
     rig.drain();
 }
 
+/// Each is found among the others by its id, in whatever order they go.
+#[test]
+fn one_viewer_of_many_goes_and_the_others_stay() {
+    let rig = Rig::new();
+    let ids = [6, 7, 8].map(|last| rig.channel(&format!("many{last}"), group(last)));
+    let senders = [6, 7, 8].map(|last| sender(group(last)));
+    let send = |number: u32| {
+        for sender in &senders {
+            sender
+                .send(&[IoSlice::new(&payload(number))], None)
+                .expect("sent");
+        }
+    };
+    let mut clients: Vec<(usize, TcpStream)> = (0..12)
+        .map(|index| (index, rig.viewer(&ids[index % 3], Start::Live)))
+        .collect();
+    send(0);
+    for (_, client) in &mut clients {
+        read(client, 4 + 1316);
+    }
+    // The API lists viewers in the order of their coming.
+    let all = rig.plane.viewers(None);
+    let mut there: Vec<_> = all.iter().map(|viewer| viewer.id).collect();
+    for (round, place) in [4, 0, 9, 5, 0].into_iter().enumerate() {
+        let (_, mut client) = clients.remove(place);
+        let id = there.remove(place);
+        if round % 2 == 0 {
+            assert!(rig.plane.kick(id));
+            assert_eq!(client.read(&mut [0; 8]).expect("a clean end"), 0);
+        } else {
+            drop(client);
+        }
+        rig.wait(|| {
+            let left = rig.plane.viewers(None);
+            left.iter()
+                .map(|viewer| viewer.id)
+                .eq(there.iter().copied())
+        });
+        let number = u32::try_from(round).expect("u32") + 1;
+        send(number);
+        for (index, client) in &mut clients {
+            assert_eq!(read(client, 1316), payload(number), "viewer {index}");
+        }
+    }
+    rig.drain();
+}
+
 /// Fewer than one turn's worth come at a time, so that no turn sees many of the new kind in a row.
 #[test]
 fn a_slow_source_may_change_from_plain_ts_to_rtp() {

@@ -65,7 +65,7 @@ criterion_group!(
         history::cursor,
         receive::calls,
         turn::viewers,
-        turn::herd,
+        turn::event, turn::herd,
         request::head_of_a_request,
 );
 criterion_main!(parts);

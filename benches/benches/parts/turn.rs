@@ -89,6 +89,20 @@ pub(crate) fn viewers(c: &mut Criterion) {
     }
 }
 
+/// The kernel tells that a viewer has room again: on a machine that is too slow, of each viewer in
+/// each turn. The one that came last is the worst to find.
+pub(crate) fn event(c: &mut Criterion) {
+    let mut group = c.benchmark_group("event of one viewer, by how many there are");
+    for viewers in [1, 10, 100, 1000] {
+        let mut bench = Bench::new(viewers, BLOCK_DATAGRAMS);
+        bench.turn();
+        group.bench_function(format!("{viewers}"), |b| {
+            b.iter(|| assert!(bench.turning.viewer_event(viewers - 1)));
+        });
+    }
+    group.finish();
+}
+
 /// Viewers that come one right after the other, as after a restart: each is taken and served.
 pub(crate) fn herd(c: &mut Criterion) {
     let mut group = c.benchmark_group("viewers come, by how many");

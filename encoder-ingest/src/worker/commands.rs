@@ -7,7 +7,7 @@ use std::sync::mpsc::TryRecvError;
 use common::net::receive::MulticastReceiver;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::{TOKEN_CHANNEL, Worker};
+use super::{TOKEN_CHANNEL, Worker, find};
 use crate::door::{Command, Reply};
 use crate::live::ViewerEnd;
 use crate::relay::channel::{Bench, Channel, ChannelKey, Now};
@@ -28,8 +28,9 @@ impl Worker {
     fn obey(&mut self, command: Command, now: Now) {
         match command {
             Command::Add { key, live, plan } => {
-                self.channels
-                    .push(Channel::new(key, live, plan, self.parts.timing, now));
+                let channel = Channel::new(key, live, plan, self.parts.timing, now);
+                let index = self.channels.partition_point(|other| other.key() < key);
+                self.channels.insert(index, channel);
                 self.parts
                     .gauges
                     .channels
@@ -67,7 +68,8 @@ impl Worker {
                     pool: &mut self.parts.pool,
                     ended: &mut self.ended,
                 };
-                for channel in &mut self.channels {
+                let key = self.watched.get(&viewer);
+                if let Some(channel) = key.and_then(|key| find(&mut self.channels, *key)) {
                     channel.end_viewer(viewer, ViewerEnd::Kicked, &mut bench);
                 }
             }
@@ -87,18 +89,12 @@ impl Worker {
     }
 
     fn channel(&mut self, key: ChannelKey) -> Option<&mut Channel> {
-        self.channels
-            .iter_mut()
-            .find(|channel| channel.key() == key)
+        find(&mut self.channels, key)
     }
 
     fn remove(&mut self, key: ChannelKey) {
-        if let Some(index) = self
-            .channels
-            .iter()
-            .position(|channel| channel.key() == key)
-        {
-            let channel = self.channels.swap_remove(index);
+        if let Ok(index) = self.channels.binary_search_by_key(&key, Channel::key) {
+            let channel = self.channels.remove(index);
             self.dismantle_channel(channel, ViewerEnd::ChannelRemoved);
             self.parts
                 .gauges
@@ -131,11 +127,7 @@ impl Worker {
     }
 
     fn watch(&mut self, key: ChannelKey, viewer: Viewer, now: Now) {
-        let Some(index) = self
-            .channels
-            .iter()
-            .position(|channel| channel.key() == key)
-        else {
+        let Some(channel) = find(&mut self.channels, key) else {
             self.ended.push((viewer, ViewerEnd::ChannelRemoved));
             return;
         };
@@ -150,6 +142,7 @@ impl Worker {
             pool: &mut self.parts.pool,
             ended: &mut self.ended,
         };
-        self.channels[index].watch(viewer, now, &mut bench);
+        self.watched.insert(viewer.id(), key);
+        channel.watch(viewer, now, &mut bench);
     }
 }

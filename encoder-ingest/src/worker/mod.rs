@@ -7,7 +7,7 @@
 mod commands;
 pub(crate) mod gauges;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -42,7 +42,10 @@ pub(crate) struct Parts {
 pub(crate) struct Worker {
     parts: Parts,
     epoll: OwnedFd,
+    /// In the order of their keys.
     channels: Vec<Channel>,
+    /// Where each viewer is; as many as there are viewers (`--max-viewers`).
+    watched: HashMap<ViewerId, ChannelKey>,
     tools: ReceiveTools,
     ended: Vec<Ended>,
     /// Replies that found the queue full: one a viewer or socket at most.
@@ -78,6 +81,7 @@ impl Worker {
             parts,
             epoll,
             channels: Vec::new(),
+            watched: HashMap::new(),
             tools: ReceiveTools::default(),
             ended: Vec::new(),
             unsent: VecDeque::new(),
@@ -161,11 +165,7 @@ impl Worker {
                 TOKEN_WAKE => self.parts.waker.clear(),
                 token if token & TOKEN_CHANNEL != 0 => {
                     let key = ChannelKey(token & !TOKEN_CHANNEL);
-                    if let Some(channel) = self
-                        .channels
-                        .iter_mut()
-                        .find(|channel| channel.key() == key)
-                    {
+                    if let Some(channel) = find(&mut self.channels, key) {
                         channel.wake(now);
                     }
                 }
@@ -178,10 +178,10 @@ impl Worker {
                         pool: &mut self.parts.pool,
                         ended: &mut self.ended,
                     };
-                    for channel in &mut self.channels {
-                        if channel.viewer_event(ViewerId(id), gone, now, &mut bench) {
-                            break;
-                        }
+                    let id = ViewerId(id);
+                    let key = self.watched.get(&id);
+                    if let Some(channel) = key.and_then(|key| find(&mut self.channels, *key)) {
+                        channel.viewer_event(id, gone, now, &mut bench);
                     }
                 }
             }
@@ -236,6 +236,7 @@ impl Worker {
     fn report(&mut self) {
         for (viewer, end) in self.ended.drain(..) {
             let _ = epoll::delete(&self.epoll, viewer.as_fd());
+            self.watched.remove(&viewer.id());
             self.unsent.push_back(if end == ViewerEnd::NoData {
                 let (viewer, socket) = viewer.into_socket();
                 Reply::NoData { viewer, socket }
@@ -289,6 +290,11 @@ impl Worker {
             self.unsent.push_back(Reply::Retired(receiver));
         }
     }
+}
+
+fn find(channels: &mut [Channel], key: ChannelKey) -> Option<&mut Channel> {
+    let index = channels.binary_search_by_key(&key, Channel::key).ok()?;
+    channels.get_mut(index)
 }
 
 /// Asks the kernel to tell once when an idle channel's socket has data.

@@ -1,5 +1,6 @@
 //! A channel as its worker runs it: input, history, viewers, and one turn of all three.
 
+mod audience;
 pub mod capture;
 mod fed;
 mod publish;
@@ -19,7 +20,7 @@ use super::receive::ReceiveTools;
 use super::recorder::Recorder;
 use super::upload::Upload;
 use super::viewer::{Pumped, View, Viewer};
-use crate::live::{LiveChannel, ViewerEnd, ViewerId};
+use crate::live::{LiveChannel, ViewerEnd};
 
 /// Names a channel to its worker; never used again when the channel is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,6 +73,7 @@ pub struct Channel {
     /// What a processing node sends, instead of an input.
     upload: Option<Upload>,
     recorder: Recorder,
+    /// In the order of their ids.
     viewers: Vec<Viewer>,
     pace: Pace,
     /// Of inputs that have been replaced.
@@ -214,58 +216,6 @@ impl Channel {
         }
     }
 
-    /// Takes a viewer and serves it at once.
-    pub fn watch(&mut self, mut viewer: Viewer, now: Now, bench: &mut Bench<'_>) {
-        viewer.arrives(self.recorder.history().head());
-        self.viewers.push(viewer);
-        self.pump(now, bench);
-    }
-
-    /// A viewer's socket has room again, or its client has gone. False when it is not here.
-    pub fn viewer_event(
-        &mut self,
-        id: ViewerId,
-        gone: bool,
-        now: Now,
-        bench: &mut Bench<'_>,
-    ) -> bool {
-        let Some(index) = self
-            .viewers
-            .iter()
-            .position(|viewer| viewer.live().id == id)
-        else {
-            return false;
-        };
-        if gone {
-            self.end(index, ViewerEnd::Gone, bench);
-            return true;
-        }
-        self.viewers[index].unblock();
-        let view = View {
-            history: self.recorder.history(),
-            flowing: self.flowing(now),
-            now_ms: now.ms,
-        };
-        match self.viewers[index].pump(view) {
-            Pumped::Done => {}
-            Pumped::More => self.behind = true,
-            Pumped::Ended(end) => self.end(index, end, bench),
-        }
-        true
-    }
-
-    /// Ends the viewer `id`; false when it is not here.
-    pub fn end_viewer(&mut self, id: ViewerId, end: ViewerEnd, bench: &mut Bench<'_>) -> bool {
-        let index = self
-            .viewers
-            .iter()
-            .position(|viewer| viewer.live().id == id);
-        if let Some(index) = index {
-            self.end(index, end, bench);
-        }
-        index.is_some()
-    }
-
     /// One turn: receive, send, forget what is too old. Answers what came.
     pub fn turn(&mut self, now: Now, bench: &mut Bench<'_>) -> Drained {
         let mut drained = Drained::default();
@@ -388,7 +338,7 @@ impl Channel {
     }
 
     fn end(&mut self, index: usize, end: ViewerEnd, bench: &mut Bench<'_>) {
-        let viewer = self.viewers.swap_remove(index);
+        let viewer = self.viewers.remove(index);
         self.sent_bytes_gone += viewer.sent_bytes();
         self.skipped_bytes_gone += viewer.skipped_bytes();
         bench.ended.push((viewer, end));

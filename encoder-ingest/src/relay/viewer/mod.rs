@@ -21,7 +21,7 @@ use crate::limits::{
     VIEWER_FIRST_DATA, VIEWER_STALL, VIEWER_TURN_BYTES_MAX, VIEWER_UNSENT_BYTES_MAX,
     WRITE_SLICES_MAX,
 };
-use crate::live::{LiveViewer, ViewerEnd};
+use crate::live::{LiveViewer, ViewerEnd, ViewerId};
 use place::Place;
 
 /// Where in the channel a viewer begins.
@@ -37,6 +37,8 @@ pub enum Start {
 #[derive(Debug)]
 pub struct Viewer {
     live: Arc<LiveViewer>,
+    /// That of `live`, at hand: it is looked for among many.
+    id: ViewerId,
     socket: TcpStream,
     place: Place,
     /// Response head, tables, the rest of a packet: sent before what lies at the cursor.
@@ -89,6 +91,7 @@ impl Viewer {
         let _ = options.set_tcp_user_timeout(Some(USER_TIMEOUT));
         let _ = sys::set_unsent_limit(socket.as_fd(), VIEWER_UNSENT_BYTES_MAX);
         Self {
+            id: live.id,
             live,
             socket,
             place: Place::Starting {
@@ -117,6 +120,11 @@ impl Viewer {
     #[must_use]
     pub fn live(&self) -> &Arc<LiveViewer> {
         &self.live
+    }
+
+    #[must_use]
+    pub fn id(&self) -> ViewerId {
+        self.id
     }
 
     #[must_use]
