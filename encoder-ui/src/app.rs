@@ -1,19 +1,19 @@
-//! What the port answers: the page and its files, all out of the binary, and what the ingests say.
+//! What the port answers: the page, the API that it asks, and what Kubernetes and Prometheus ask;
+//! and the headers that all of it carries.
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use common::access::check_browser;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use common::ops::{self, Operations};
-use serde::Serialize;
 
+use crate::api::{self, Api};
 use crate::assets;
-use crate::ingests::{IngestView, Ingests};
+use crate::guard::{Guard, guard};
+use crate::limits::LIVE_WITHIN;
 use crate::metrics;
 
 /// All is from here, nothing inline, nothing from others, in no frame.
@@ -21,61 +21,59 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     img-src 'self' data: blob:; connect-src 'self'; media-src blob:; worker-src blob: 'self'; \
     font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-#[derive(Debug, Serialize)]
-struct IngestList {
-    ingests: Vec<IngestView>,
-}
+/// Over https alone; a year.
+const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
-struct Health(Ingests);
+/// `same-origin` and no less: without it a browser would send `Origin: null` with forms.
+const HEAD: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
 
-/// `no_auth`: the operator allowed everyone, under any host name.
-pub fn router(ingests: Ingests, no_auth: bool) -> Router {
-    let mut page = Router::new()
-        .route("/api/ingests", get(list))
-        .with_state(ingests.clone());
-    if !no_auth {
-        page = page.layer(from_fn(refuse_foreign_pages));
-    }
-    page.merge(ops::router(Arc::new(Health(ingests))))
+struct Health(Api);
+
+pub fn router(api: Api) -> Router {
+    let rules = api.guard.clone();
+    api::router(api.clone())
         .fallback(assets::serve)
-        .layer(from_fn(protect))
+        .layer(from_fn_with_state(rules.clone(), guard))
+        .merge(ops::router(Arc::new(Health(api))))
+        .layer(from_fn_with_state(rules, protect))
 }
 
-async fn list(State(ingests): State<Ingests>) -> impl IntoResponse {
-    let head = [(header::CACHE_CONTROL, "no-store")];
-    let ingests = ingests.view();
-    (head, Json(IngestList { ingests }))
-}
-
-async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
-    match check_browser(request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn protect(request: Request, next: Next) -> Response {
-    const HEAD: [(HeaderName, &str); 3] = [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
+async fn protect(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    let headers = response.headers_mut();
     for (name, value) in HEAD {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if guard.rules().is_https() {
+        let value = HeaderValue::from_static(TRANSPORT_SECURITY);
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
+        let own = HeaderValue::from_static("same-origin");
+        headers.insert(HeaderName::from_static("cross-origin-opener-policy"), own);
     }
     response
 }
 
 impl Operations for Health {
+    fn live(&self) -> bool {
+        u128::from(self.0.hub.idle_ms()) < LIVE_WITHIN.as_millis()
+    }
+
     /// An ingest that is away is shown, and no reason to take the page away.
     fn missing(&self) -> Vec<String> {
         Vec::new()
     }
 
     fn metrics(&self) -> String {
-        metrics::render(&self.0.view())
+        let hub = &self.0.hub;
+        metrics::render(hub.counters(), &hub.views(), self.0.moment())
     }
 }

@@ -1,30 +1,38 @@
-//! Asks an ingest over HTTP. Every answer is bounded in time and length.
+//! Asks an ingest over HTTP, by its address. Every answer that is kept is bounded in time and length.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::uri::{PathAndQuery, Scheme, Uri};
-use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::http::uri::{Scheme, Uri};
+use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::limits::{ANSWER_BYTES_MAX, ANSWER_WITHIN};
+use crate::limits::{ANSWER_BYTES_MAX, ANSWER_WITHIN, PREVIEW_BUFFER_BYTES};
 
-/// Where an ingest is: `http://HOST[:PORT]`.
+/// For whom a token of role `admin` acts; the ingest writes it into its events.
+pub const ACTOR: HeaderName = HeaderName::from_static("encoder-actor");
+
+/// Where ingests are: `http://HOST[:PORT]`. A name stands for all its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IngestUrl(Uri);
+pub struct IngestUrl {
+    /// Without brackets.
+    host: String,
+    pub port: u16,
+}
 
 /// Why a text is not the URL of an ingest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not the URL of an ingest: write http://HOST:PORT, without a path")]
-pub struct IngestUrlError(String);
+#[error("is not the URL of an ingest: write http://HOST:PORT, without a path")]
+pub struct IngestUrlError;
 
 /// Why an ingest gave no answer that can be used. Who the ingest is stands beside it.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +47,12 @@ pub enum ClientError {
     Long { path: String },
     #[error("{path} was answered by something else than expected: {cause}")]
     Unintelligible { path: String, cause: String },
+    /// Of a request that is passed on.
+    #[error("the request's body is too long")]
+    BodyTooLarge,
 }
 
-/// Keeps connections to ingests open. Cheap to clone.
+/// Cheap to clone.
 #[derive(Clone)]
 pub struct IngestClient {
     http: HttpClient<HttpConnector, Body>,
@@ -50,10 +61,16 @@ pub struct IngestClient {
 }
 
 impl IngestUrl {
-    fn at(&self, path: &str) -> Option<Uri> {
-        let mut parts = self.0.clone().into_parts();
-        parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
-        Uri::from_parts(parts).ok()
+    /// The one address, when it is no name.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        let ip: IpAddr = self.host.parse().ok()?;
+        Some(SocketAddr::new(ip, self.port))
+    }
+
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 }
 
@@ -61,27 +78,33 @@ impl FromStr for IngestUrl {
     type Err = IngestUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refused = || IngestUrlError(text.to_owned());
-        let uri: Uri = text.parse().map_err(|_| refused())?;
+        let uri: Uri = text.parse().map_err(|_| IngestUrlError)?;
         let bare = uri.path_and_query().is_none_or(|path| path == "/");
         let plain = uri
             .authority()
             .is_some_and(|authority| !authority.as_str().contains('@'));
-        if uri.scheme() == Some(&Scheme::HTTP) && plain && bare && !text.contains('#') {
-            Ok(Self(uri))
-        } else {
-            Err(refused())
+        let host = uri.host().unwrap_or_default();
+        if uri.scheme() != Some(&Scheme::HTTP) || !plain || !bare || text.contains('#') {
+            return Err(IngestUrlError);
         }
+        if host.is_empty() || uri.port_u16() == Some(0) {
+            return Err(IngestUrlError);
+        }
+        Ok(Self {
+            host: host.trim_matches(['[', ']']).to_ascii_lowercase(),
+            port: uri.port_u16().unwrap_or(80),
+        })
     }
 }
 
 impl fmt::Display for IngestUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let authority = self
-            .0
-            .authority()
-            .map_or("", |authority| authority.as_str());
-        write!(f, "http://{authority}")
+        let (host, port) = (&self.host, self.port);
+        if host.contains(':') {
+            write!(f, "http://[{host}]:{port}")
+        } else {
+            write!(f, "http://{host}:{port}")
+        }
     }
 }
 
@@ -100,72 +123,73 @@ impl IngestClient {
     pub fn new(token: Option<HeaderValue>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(ANSWER_WITHIN));
+        connector.set_nodelay(true);
+        // An ingest closes each connection after its answer.
+        let http = HttpClient::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .http1_max_buf_size(PREVIEW_BUFFER_BYTES)
+            .build(connector);
         Self {
-            http: HttpClient::builder(TokioExecutor::new()).build(connector),
+            http,
             authorization: token,
         }
     }
 
+    /// The whole body of a good answer.
+    ///
     /// # Errors
-    /// When there is no answer in time, or none with a JSON body of this form.
-    pub async fn get_json<T: DeserializeOwned>(
-        &self,
-        ingest: &IngestUrl,
-        path: &str,
-    ) -> Result<T, ClientError> {
-        let body = self.get(ingest, path).await?;
-        serde_json::from_slice(&body).map_err(|cause| unintelligible(path, &cause))
-    }
-
-    /// # Errors
-    /// When there is no answer in time, or none in UTF-8.
-    pub async fn get_text(&self, ingest: &IngestUrl, path: &str) -> Result<String, ClientError> {
-        let body = self.get(ingest, path).await?;
-        String::from_utf8(body.into()).map_err(|cause| unintelligible(path, &cause))
-    }
-
-    async fn get(&self, ingest: &IngestUrl, path: &str) -> Result<Bytes, ClientError> {
+    /// When there is none in time.
+    pub async fn get(&self, ingest: SocketAddr, path: &str) -> Result<Bytes, ClientError> {
         timeout(ANSWER_WITHIN, self.get_in_time(ingest, path))
             .await
             .unwrap_or(Err(ClientError::Slow(ANSWER_WITHIN)))
     }
 
-    async fn get_in_time(&self, ingest: &IngestUrl, path: &str) -> Result<Bytes, ClientError> {
-        let uri = ingest
-            .at(path)
-            .ok_or_else(|| unintelligible(path, &"no path"))?;
-        let mut request = Request::new(Body::empty());
-        *request.uri_mut() = uri;
-        if let Some(authorization) = &self.authorization {
-            request
-                .headers_mut()
-                .insert(header::AUTHORIZATION, authorization.clone());
+    async fn get_in_time(&self, ingest: SocketAddr, path: &str) -> Result<Bytes, ClientError> {
+        let response = self.send(ingest, path, Request::new(Body::empty())).await?;
+        let status = response.status();
+        let path = path.to_owned();
+        if status != StatusCode::OK {
+            return Err(ClientError::Status { path, status });
         }
-        let response = self
-            .http
-            .request(request)
-            .await
-            .map_err(|error| ClientError::Unreachable(innermost(&error)))?;
-        if response.status() != StatusCode::OK {
-            return Err(ClientError::Status {
-                path: path.to_owned(),
-                status: response.status(),
-            });
-        }
-        match Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-            .collect()
-            .await
-        {
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+        match body.collect().await {
             Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(ClientError::Long {
-                path: path.to_owned(),
-            }),
+            Err(error) if error.is::<LengthLimitError>() => Err(ClientError::Long { path }),
             Err(error) => Err(ClientError::Unreachable(innermost(error.as_ref()))),
         }
     }
+
+    /// Sends a request to `path` (with its query) and answers with the head of what comes back, which
+    /// the caller bounds in time.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(
+        &self,
+        ingest: SocketAddr,
+        path: &str,
+        mut request: Request<Body>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let uri = format!("http://{ingest}{path}");
+        *request.uri_mut() = uri.parse().map_err(|error| unintelligible(path, &error))?;
+        if let Some(authorization) = &self.authorization {
+            let headers = request.headers_mut();
+            headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
+        self.http.request(request).await.map_err(|error| {
+            if is_too_long(&error) {
+                ClientError::BodyTooLarge
+            } else {
+                ClientError::Unreachable(innermost(&error))
+            }
+        })
+    }
 }
 
-fn unintelligible(path: &str, cause: &dyn fmt::Display) -> ClientError {
+/// Of an answer that is not what it should be.
+#[must_use]
+pub fn unintelligible(path: &str, cause: &dyn fmt::Display) -> ClientError {
     ClientError::Unintelligible {
         path: path.to_owned(),
         cause: cause.to_string(),
@@ -173,12 +197,24 @@ fn unintelligible(path: &str, cause: &dyn fmt::Display) -> ClientError {
 }
 
 /// "Connection refused" says more than the client's "client error (Connect)" around it.
-fn innermost(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
     }
     error.to_string()
+}
+
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(cause) = error {
+        if cause.is::<LengthLimitError>() {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -192,18 +228,31 @@ mod tests {
             url("http://127.0.0.1:9525").as_deref(),
             Ok("http://127.0.0.1:9525")
         );
-        assert_eq!(url("http://n1:9525/").as_deref(), Ok("http://n1:9525"));
+        assert_eq!(url("http://N1:9525/").as_deref(), Ok("http://n1:9525"));
         assert_eq!(url("http://[::1]:9525").as_deref(), Ok("http://[::1]:9525"));
+        assert_eq!(url("http://n1").as_deref(), Ok("http://n1:80"));
         for wrong in [
             "",
             "127.0.0.1:9525",
             "https://n1:9525",
             "http://n1:9525/api",
             "http://n1:9525/?a",
+            "http://n1:0",
+            "http://:9525",
             "http://name:password@n1",
             "udp://239.1.1.1:5000",
         ] {
             assert!(url(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_address_needs_no_look_up() {
+        let address = |text: &str| text.parse::<IngestUrl>().expect("url").address();
+        assert_eq!(
+            address("http://[::1]:9525"),
+            Some("[::1]:9525".parse().expect("address"))
+        );
+        assert_eq!(address("http://n1:9525"), None);
     }
 }

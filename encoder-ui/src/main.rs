@@ -2,22 +2,16 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use encoder_ui::config::{Arguments, Config};
-use encoder_ui::ui;
-
-/// Wrong usage or configuration.
-const EXIT_USAGE: u8 = 2;
+use encoder_ui::config::Task;
+use encoder_ui::{hash, ui};
 
 fn main() -> ExitCode {
-    let config = match Config::try_from(Arguments::parse()) {
-        Ok(config) => config,
-        Err(mistakes) => {
-            eprintln!("encoder-ui: {mistakes}");
-            return ExitCode::from(EXIT_USAGE);
-        }
+    let done = match Task::from_arguments(std::env::args_os()) {
+        Ok(Task::Serve(config)) => ui::run(*config),
+        Ok(Task::HashPassword) => hash::run().map_err(Into::into),
+        Err(error) => return ExitCode::from(error.report()),
     };
-    match ui::run(config) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("encoder-ui: {error:#}");

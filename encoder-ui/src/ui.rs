@@ -1,15 +1,22 @@
 //! Starts and stops all of it, in order, in one place.
 
+use std::sync::Arc;
+
 use anyhow::Context;
-use common::shutdown::Signals;
+use common::shutdown::{Shutdown, Signals};
 use common::{listen, telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::api::Api;
 use crate::client::IngestClient;
 use crate::config::Config;
-use crate::ingests::Ingests;
-use crate::{app, server};
+use crate::guard::{Guard, Rules};
+use crate::hub::Hub;
+use crate::login::Login;
+use crate::login::session::SessionKey;
+use crate::metrics::Counters;
+use crate::{app, discovery, server};
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -29,16 +36,54 @@ pub fn run(config: Config) -> anyhow::Result<()> {
 async fn serve(config: Config, listener: std::net::TcpListener) -> anyhow::Result<()> {
     let signals = Signals::listen().context("cannot listen for signals")?;
     let listener = TcpListener::from_std(listener).context("cannot use the listening socket")?;
-    let mut pollers = JoinSet::new();
-    let client = IngestClient::new(config.authorization);
-    let ingests = Ingests::watch(config.ingests, &client, &mut pollers);
     tracing::info!(address = %config.listen, "listening");
-    server::serve(
-        listener,
-        app::router(ingests, config.no_auth),
-        signals.shutdown(),
-    )
-    .await;
-    pollers.shutdown().await;
+    let mut tasks = JoinSet::new();
+    let api = start(config, &signals.shutdown(), &mut tasks)?;
+    let counters = Arc::clone(&api.guard.rules().counters);
+    let router = app::router(api.clone());
+    server::serve(listener, router, counters, signals.shutdown()).await;
+    api.drained().await;
+    tasks.shutdown().await;
     Ok(())
+}
+
+/// Begins to look for ingests, and to tell what they say. All of it ends with `tasks`.
+///
+/// # Errors
+/// When there are no random bytes for a key.
+pub fn start(config: Config, shutdown: &Shutdown, tasks: &mut JoinSet<()>) -> anyhow::Result<Api> {
+    let counters = Arc::new(Counters::default());
+    let urls = config.ingests.iter().map(ToString::to_string);
+    let hub = Hub::new(urls, Arc::clone(&counters));
+    let client = IngestClient::new(config.authorization);
+    let login = match config.users {
+        Some(users) => {
+            tasks.spawn(Arc::clone(&users).follow(shutdown.clone()));
+            let key = config.session_key.map_or_else(random_key, Ok)?;
+            Some(Login::new(users, key))
+        }
+        None => None,
+    };
+    let guard = Guard::new(Rules {
+        login,
+        public: config.public,
+        no_auth: config.no_auth,
+        counters,
+    });
+    let api = Api::new(&hub, &client, guard, shutdown);
+    tasks.spawn(hub.clone().run(shutdown.clone()));
+    tasks.spawn(discovery::run(
+        hub,
+        client,
+        config.ingests,
+        shutdown.clone(),
+    ));
+    Ok(api)
+}
+
+/// Sessions signed by it end with the process.
+fn random_key() -> anyhow::Result<SessionKey> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("no random bytes for a session key can be had")?;
+    Ok(SessionKey::new(&bytes))
 }

@@ -22,18 +22,20 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }
 
-/// Names in the programs' sources: quoted whole, or after the program's prefix in ingest's table.
+/// Names in the programs' sources: quoted whole, or after the program's prefix in its table.
 fn declared() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for line in read("encoder-ingest/src/metrics.rs").lines() {
-        let mut parts = line.split_whitespace().skip(1);
-        let kind = parts.next().unwrap_or_default();
-        let name = parts.next().unwrap_or_default().trim_matches('"');
-        if matches!(kind, "Counter" | "Gauge" | "Histogram") {
-            found.insert(format!("encoder_ingest_{name}"));
+    for (program, prefix) in [("encoder-ingest", PREFIXES[0]), ("encoder-ui", PREFIXES[1])] {
+        for line in read(&format!("{program}/src/metrics.rs")).lines() {
+            let mut parts = line.split_whitespace().skip(1);
+            let kind = parts.next().unwrap_or_default();
+            let name = parts.next().unwrap_or_default().trim_matches('"');
+            if matches!(kind, "Counter" | "Gauge" | "Histogram") {
+                found.insert(format!("{prefix}{name}"));
+            }
         }
     }
-    for program in ["encoder-ui", "encoder-node", "source-server"] {
+    for program in ["encoder-node", "source-server"] {
         if !e2e::tree::root().join(program).exists() {
             continue;
         }

@@ -18,9 +18,15 @@ const PROGRAMS: [&str; 4] = [
 /// Flags of every program, explained once.
 const COMMON: [&str; 2] = ["--help", "--version"];
 
-/// The metrics that encoder-ingest declares, with the lines in which each is named.
-fn declared() -> Vec<(String, String)> {
-    let text = read("encoder-ingest/src/metrics.rs");
+/// The programs whose metrics are declared in a table.
+const METRICS: [(&str, &str); 2] = [
+    ("encoder-ingest", "encoder_ingest_"),
+    ("encoder-ui", "encoder_ui_"),
+];
+
+/// The metrics that a program declares: constant and name.
+fn declared(program: &str) -> Vec<(String, String)> {
+    let text = read(&format!("{program}/src/metrics.rs"));
     let table = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         let (constant, kind, name) = (words.next()?, words.next()?, words.next()?);
@@ -36,23 +42,25 @@ fn declared() -> Vec<(String, String)> {
 #[test]
 fn every_metric_is_documented_and_changed_somewhere() {
     let readme = read("README.md");
-    let code: String = files("encoder-ingest/src", &["rs"])
-        .into_iter()
-        .map(|file| file.text)
-        .collect();
     let mut findings = Vec::new();
-    for (constant, name) in declared() {
-        let full = format!("`encoder_ingest_{name}");
-        let short = format!("`{name}");
-        if !readme.contains(&full) && !readme.contains(&short) {
-            findings.push(format!("README.md has no {name}"));
-        }
-        let named = code
-            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .filter(|word| *word == constant)
-            .count();
-        if named < 2 {
-            findings.push(format!("{name} is declared and never changed"));
+    for (program, prefix) in METRICS {
+        let code = files(&format!("{program}/src"), &["rs"]).into_iter();
+        let code: String = code.map(|file| file.text).collect();
+        for (constant, name) in declared(program) {
+            let full = format!("`{prefix}{name}");
+            // Those of the ingest are listed without their prefix.
+            let short = format!("`{name}");
+            let is_short = program == "encoder-ingest" && readme.contains(&short);
+            if !readme.contains(&full) && !is_short {
+                findings.push(format!("README.md has no {prefix}{name}"));
+            }
+            let named = code
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .filter(|word| *word == constant)
+                .count();
+            if named < 2 {
+                findings.push(format!("{prefix}{name} is declared and never changed"));
+            }
         }
     }
     none(&findings);

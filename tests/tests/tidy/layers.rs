@@ -16,10 +16,11 @@ const PROGRAMS: [&str; 4] = [
 ];
 
 /// Packages whose modules stand in order.
-const ORDERED: [&str; 5] = [
+const ORDERED: [&str; 6] = [
     "common",
     "encoder-ingest",
     "encoder-node",
+    "encoder-ui",
     "source-server",
     "tests",
 ];
