@@ -8,9 +8,11 @@ use serde_json::Value;
 use crate::lab::measured;
 
 /// Name, port, and the largest size in MB.
-const IMAGES: [(&str, u16, u64); 3] = [
+const IMAGES: [(&str, u16, u64); 4] = [
     ("encoder-ingest", 9525, 15),
     ("encoder-ui", 8080, 20),
+    // Debian with ffmpeg.
+    ("encoder-node", 9529, 550),
     ("source-server", 9537, 15),
 ];
 

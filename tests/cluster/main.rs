@@ -7,6 +7,7 @@
 mod configuration;
 mod conflicts;
 mod images;
+mod jobs;
 mod kubectl;
 mod lab;
 mod network;

@@ -9,15 +9,15 @@ use crate::lab::{ask, lab, measured, nodes, request};
 use crate::system::{System, on_node, patch_ingest};
 
 /// Switches a node on again, whatever happens.
-struct Off(String);
+pub(crate) struct Off(String);
 
 impl Off {
-    fn switch(node: &str) -> Self {
+    pub(crate) fn switch(node: &str) -> Self {
         lab(&["node-stop", node]);
         Self(node.to_owned())
     }
 
-    fn on(self) {}
+    pub(crate) fn on(self) {}
 }
 
 impl Drop for Off {

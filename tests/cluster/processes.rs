@@ -121,7 +121,12 @@ fn all_pods_run_without_root_capabilities_or_a_writable_root_and_under_seccomp()
             one.program
         );
     }
-    for program in ["encoder-ingest", "encoder-ui", "source-server"] {
+    for program in [
+        "encoder-ingest",
+        "encoder-node",
+        "encoder-ui",
+        "source-server",
+    ] {
         assert!(
             programs.contains_key(program),
             "{program} is not among {programs:?}"

@@ -28,14 +28,14 @@ impl System {
         Some(system)
     }
 
-    /// The same, changed before ingest first starts: `patches` are for its Deployment.
-    pub(crate) fn dev_with(needs: &[Need], patches: &[Value]) -> Option<Self> {
+    /// The same, changed before ingest first starts: `changes` are for its Deployment.
+    pub(crate) fn dev_with(needs: &[Need], changes: &[Value]) -> Option<Self> {
         let system = Self::empty(needs)?;
         let objects = kubectl(&format!("kustomize {}", overlay("dev")));
         // What is changed here waits without pods.
         apply(&objects.replace("replicas: 1", "replicas: 0"));
-        for patch in patches {
-            patch_ingest(patch);
+        for change in changes {
+            patch_ingest(change);
         }
         kubectl("-n encoder scale deployment --all --replicas=1");
         Some(system)
@@ -114,7 +114,7 @@ impl Drop for System {
     }
 }
 
-fn overlay(name: &str) -> String {
+pub(crate) fn overlay(name: &str) -> String {
     let path = e2e::tree::root().join("k8s/overlays").join(name);
     path.to_string_lossy().into_owned()
 }
@@ -144,16 +144,22 @@ pub(crate) fn pods(namespace: &str, application: &str) -> Vec<Value> {
 
 /// Changes ingest's Deployment.
 #[track_caller]
-pub(crate) fn patch_ingest(patch: &Value) {
-    let patch = patch.to_string();
+pub(crate) fn patch_ingest(change: &Value) {
+    patch("encoder-ingest", change);
+}
+
+/// Changes a Deployment.
+#[track_caller]
+pub(crate) fn patch(deployment: &str, change: &Value) {
+    let change = change.to_string();
     let words = [
         "-n",
         "encoder",
         "patch",
         "deployment",
-        "encoder-ingest",
+        deployment,
         "-p",
-        &patch,
+        &change,
     ];
     let said = try_kubectl(&words, "");
     assert!(said.ok, "{}", said.text);
