@@ -22,30 +22,28 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }
 
-/// Names in the programs' sources: quoted whole, or after the program's prefix in its table.
+/// Names in the programs' sources: quoted whole, or in a table of lines `CONSTANT Kind "name"`.
 fn declared() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for (program, prefix) in [("encoder-ingest", PREFIXES[0]), ("encoder-ui", PREFIXES[1])] {
-        for line in read(&format!("{program}/src/metrics.rs")).lines() {
-            let mut parts = line.split_whitespace().skip(1);
-            let kind = parts.next().unwrap_or_default();
-            let name = parts.next().unwrap_or_default().trim_matches('"');
-            if matches!(kind, "Counter" | "Gauge" | "Histogram") {
-                found.insert(format!("{prefix}{name}"));
-            }
-        }
-    }
-    for program in ["encoder-node", "source-server"] {
-        if !e2e::tree::root().join(program).exists() {
-            continue;
-        }
+    for prefix in PREFIXES {
+        let program = prefix.trim_end_matches('_').replace('_', "-");
         for file in files(&format!("{program}/src"), &["rs"]) {
             let quoted = file.text.split('"').skip(1).step_by(2);
             found.extend(quoted.filter(|text| has_prefix(text)).map(str::to_owned));
+            let rows = file.text.lines().filter_map(row);
+            found.extend(rows.map(|name| format!("{prefix}{name}")));
         }
     }
-    assert!(found.len() > 25, "only {} metrics were found", found.len());
+    assert!(found.len() > 40, "only {} metrics were found", found.len());
     found
+}
+
+/// The name in a line of a table of metrics.
+fn row(line: &str) -> Option<&str> {
+    let mut parts = line.split_whitespace().skip(1);
+    let kind = parts.next()?;
+    let name = parts.next()?.trim_matches('"');
+    matches!(kind, "Counter" | "Gauge" | "Histogram").then_some(name)
 }
 
 fn has_prefix(word: &str) -> bool {
