@@ -39,6 +39,8 @@ fn jobs_of_a_crashed_node_run_on_another_within_5_s_of_the_lease() {
     let nodes = nodes();
     let first = &nodes[0].0;
     patch_ingest(&on_node(first));
+    // What is encoded must not end with the node.
+    patch("source-server", &on_node(first));
     let elsewhere =
         json!({"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [first]});
     let terms = json!({"nodeSelectorTerms": [{"matchExpressions": [elsewhere]}]});
