@@ -11,6 +11,7 @@ mod jobs;
 mod kubectl;
 mod lab;
 mod network;
+mod page;
 mod ports;
 mod power;
 mod processes;

@@ -20,6 +20,8 @@ pub enum Need {
     Cluster,
     /// That the cluster is kubelab, whose hosts and power tests may use.
     Kubelab,
+    /// Chromium, and playwright-core, which drives it.
+    Browser,
 }
 
 /// True when all of `needs` are here; else the test's name is printed (past the capture of the
@@ -44,7 +46,7 @@ impl Need {
     /// Whether it is on this machine.
     #[must_use]
     pub fn is_here(self) -> bool {
-        static HERE: [OnceLock<bool>; 7] = [const { OnceLock::new() }; 7];
+        static HERE: [OnceLock<bool>; 8] = [const { OnceLock::new() }; 8];
         let (slot, program, arguments): (_, _, &[&str]) = match self {
             Self::Namespaces => (0, "unshare", &["-n", "ip", "link", "set", "lo", "up"]),
             Self::Ffmpeg => (1, "ffmpeg", &["-hide_banner", "-h", "encoder=libx264"]),
@@ -72,6 +74,18 @@ impl Need {
             ),
             Self::Cluster => (5, "kubectl", &["get", "--raw", "/readyz"]),
             Self::Kubelab => (6, "sh", &["-c", "test -x \"$KUBELAB\""]),
+            Self::Browser => (
+                7,
+                "sh",
+                &[
+                    "-c",
+                    concat!(
+                        "command -v \"${CHROMIUM:-/usr/bin/chromium}\" && test -d ",
+                        env!("CARGO_MANIFEST_DIR"),
+                        "/browser/node_modules/playwright-core"
+                    ),
+                ],
+            ),
         };
         *HERE[slot].get_or_init(|| {
             Command::new(program)
@@ -95,6 +109,7 @@ impl Need {
             Self::Tcpdump => "it needs tcpdump",
             Self::Kustomize => "it needs kubectl 1.24 or newer",
             Self::SchemaCheck => "it needs kubernetes-validate (pip install kubernetes-validate)",
+            Self::Browser => "it needs Chromium and playwright-core (npm ci in tests/browser)",
             Self::Cluster => "it needs a cluster ($KUBECONFIG)",
             Self::Kubelab => "it needs kubelab's hosts and power ($KUBELAB names its command)",
         }
