@@ -7,6 +7,7 @@
 //! - [`gate`]: whether this machine can run a test, and saying so by name
 //! - [`host`]: a namespace with NICs and addresses
 //! - [`loss`]: loss on the path that leaves a host, counted
+//! - [`names`]: which names of hosts it knows
 //! - [`process`]: a program inside a namespace, with its log
 //! - [`binaries`]: where cargo put the programs
 //! - [`http`]: a small HTTP/1.1 client that sees every byte
@@ -21,6 +22,7 @@
 //! - [`metrics`]: the Prometheus text, read back
 //! - [`ingest`]: an encoder-ingest that runs
 //! - [`encoder_node`]: processing nodes that run
+//! - [`ui`]: an encoder-ui that runs
 //! - [`source`]: source-server, and its `verify`
 //! - [`tree`]: the repository's own files, for the rules of the house
 //! - [`manifest`]: the Kubernetes manifests as they are rendered
@@ -37,12 +39,14 @@ pub mod ingest;
 pub mod loss;
 pub mod manifest;
 pub mod metrics;
+pub mod names;
 pub mod process;
 pub mod scene;
 pub mod send;
 pub mod source;
 pub mod tree;
 pub mod ts;
+pub mod ui;
 pub mod viewer;
 pub mod wait;
 pub mod wrap;
