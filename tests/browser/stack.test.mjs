@@ -67,6 +67,7 @@ describe('the whole system', needing('chromium', 'page', 'programs'), () => {
     await page.locator('input[name=name]').fill(user);
     await page.locator('input[name=password]').fill(PASSWORDS[user]);
     await page.locator('button[type=submit]').click();
+    await page.locator('input[name=password]').waitFor({ state: 'detached' });
     await page.locator('main h1').first().waitFor({ state: 'attached' });
     if (path !== '/') await page.goto(ui.url + path);
     return page;
@@ -148,6 +149,7 @@ describe('the whole system', needing('chromium', 'page', 'programs'), () => {
 
   test('the preview plays: its time advances, and its frames are not black', async () => {
     const page = await enter('/channels/near/one');
+    await page.locator('video').waitFor();
     const state = () =>
       page.evaluate(() => {
         const video = document.querySelector('video');
