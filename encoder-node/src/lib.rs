@@ -7,6 +7,7 @@
 //! - [`slots`]: how many cores this process may use
 //! - [`ffmpeg`]: what ffmpeg offers here, and how it is called
 //! - [`progress`]: what a running ffmpeg says of itself
+//! - [`seam`]: where a channel's clock jumps back
 //! - [`gather`]: the piece of a stream that holds one key frame
 //! - [`client`]: requests to an ingest
 //! - [`config`]: the flags
@@ -31,4 +32,5 @@ pub mod node;
 pub mod pipeline;
 pub mod process;
 pub mod progress;
+pub mod seam;
 pub mod slots;

@@ -88,6 +88,12 @@ impl JobStats {
         self.change(|figures| figures.speed)
     }
 
+    /// Pictures a second.
+    #[must_use]
+    pub fn fps(&self) -> Option<f64> {
+        self.change(|figures| figures.fps)
+    }
+
     /// The newest complaint.
     #[must_use]
     pub fn last_complaint(&self) -> Option<String> {

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::api::node::{JobReason, Order, ReportedState};
 
 use super::pause::pause;
 use super::terms::{Action, JobKey, JobView, RunEnd, RunEvent, RunId, Start, Why};
 use crate::ffmpeg::recipe::Attempt;
-use crate::limits::{ATTEMPTS_MAX, JOBS_MAX, PARENT_PAUSE, STEADY_AFTER};
+use crate::limits::{ATTEMPTS_MAX, JOBS_MAX, PARENT_PAUSE, RETRY_PAUSE, STEADY_AFTER};
 
 /// Slots are told in hundredths; sums of them are not exact.
 const SLOTS_SLACK: f64 = 1e-6;
@@ -36,6 +36,8 @@ struct Job {
     /// Those of them in a row that brought nothing.
     fruitless: u32,
     restarts: u64,
+    /// The last attempt ended at a seam of the channel.
+    at_seam: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,6 +66,7 @@ impl Job {
             failures: 0,
             fruitless: 0,
             restarts: 0,
+            at_seam: false,
         }
     }
 
@@ -198,6 +201,7 @@ impl Desk {
                 attempt: Attempt {
                     fruitless: job.fruitless,
                 },
+                from_newest: job.at_seam,
             })));
         }
         std::mem::take(&mut self.actions)
@@ -288,7 +292,15 @@ fn ended(job: &mut Job, end: RunEnd, now: Instant) {
             ..
         }
     );
+    job.at_seam = matches!(end, RunEnd::Seam(_));
     match end {
+        RunEnd::Seam(why) => {
+            job.restarts += 1;
+            // One that brought nothing between two seams waits: no channel may keep it starting.
+            let wait = if brought { Duration::ZERO } else { RETRY_PAUSE };
+            job.phase = Phase::Waiting { until: now + wait };
+            job.why = Some(why);
+        }
         RunEnd::NoData(why) => {
             job.phase = Phase::Waiting {
                 until: now + PARENT_PAUSE,

@@ -41,6 +41,8 @@ pub struct Start {
     /// The ingest's address, for input and output.
     pub address: SocketAddr,
     pub attempt: Attempt,
+    /// What lies behind the channel's newest random access point is of another time.
+    pub from_newest: bool,
 }
 
 /// What a run says.
@@ -60,6 +62,8 @@ pub enum RunEnd {
     Failed(Why),
     /// The channel has no data: no failure, asked again for ever.
     NoData(Why),
+    /// The channel begins anew: so must ffmpeg, at once.
+    Seam(Why),
     /// The ingest does not want it from here: no other attempt under this order.
     Unwanted(Why),
 }
@@ -97,7 +101,7 @@ impl RunEnd {
     #[must_use]
     pub const fn why(&self) -> &Why {
         match self {
-            Self::Failed(why) | Self::NoData(why) | Self::Unwanted(why) => why,
+            Self::Failed(why) | Self::NoData(why) | Self::Seam(why) | Self::Unwanted(why) => why,
         }
     }
 }

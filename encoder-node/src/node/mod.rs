@@ -22,7 +22,7 @@ use crate::ffmpeg::probe::probe;
 use crate::heartbeat::link::Caller;
 use crate::heartbeat::links::Links;
 use crate::heartbeat::names;
-use crate::limits::{FFMPEG_RETRY_PERIOD, MESSAGES_MAX, RUNS_END_WITHIN};
+use crate::limits::{ANSWERS_END_WITHIN, FFMPEG_RETRY_PERIOD, MESSAGES_MAX};
 use crate::node::floor::{Floor, Found};
 use crate::node::health::Health;
 use crate::pipeline::Tools;
@@ -66,7 +66,8 @@ async fn serve(config: Config, listener: std::net::TcpListener) -> anyhow::Resul
     let mut around = JoinSet::new();
     let (stop, stopping) = shutdown::channel();
     let health = Health::new(boards.clone(), links.clone());
-    around.spawn(answer(listener, health, stopping));
+    let mut answering = JoinSet::new();
+    answering.spawn(answer(listener, health, stopping));
     around.spawn(ask_ffmpeg(config.ffmpeg.clone(), offers));
     let caller = Caller {
         identity: Arc::new(identity),
@@ -86,8 +87,8 @@ async fn serve(config: Config, listener: std::net::TcpListener) -> anyhow::Resul
     floor.run(ordered, offered, signals.shutdown()).await;
 
     drop(stop);
-    // Requests that are under way are cut with the tasks.
-    let _ = timeout(RUNS_END_WITHIN, around.join_next()).await;
+    let _ = timeout(ANSWERS_END_WITHIN, answering.join_next()).await;
+    answering.shutdown().await;
     around.shutdown().await;
     Ok(())
 }

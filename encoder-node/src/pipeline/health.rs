@@ -27,6 +27,8 @@ pub struct Look {
     /// The ingest does not take more output at this moment.
     pub output_full: bool,
     pub speed: Option<f64>,
+    /// Pictures a second, over some seconds; none where there are none in the profile.
+    pub fps: Option<f64>,
 }
 
 /// What a look came to.
@@ -46,6 +48,7 @@ pub struct Health {
     output: (u64, Instant),
     /// Since when the input flows without a silence.
     flowing_since: Instant,
+    started: Instant,
     full: u32,
     slow_since: Option<Instant>,
 }
@@ -57,6 +60,7 @@ impl Health {
             input: (0, now),
             output: (0, now),
             flowing_since: now,
+            started: now,
             full: 0,
             slow_since: None,
         }
@@ -79,7 +83,7 @@ impl Health {
             self.slow_since = None;
             return Verdict::Trouble(silent(silence.as_secs()));
         }
-        if let Some(end) = self.stalled(look, now) {
+        if let Some(end) = self.stalled(look, now).or_else(|| self.blind(look, now)) {
             return Verdict::End(end);
         }
         self.slow(look, now)
@@ -102,6 +106,16 @@ impl Health {
                 let detail = format!("nothing came out of ffmpeg for {seconds} s of input");
                 Why::new(JobReason::Stalled, detail).param("seconds", seconds.to_string())
             }
+        })
+    }
+
+    /// Sound alone comes out: no picture was good for anything.
+    fn blind(&self, look: Look, now: Instant) -> Option<Why> {
+        let flowing = now.duration_since(self.flowing_since.max(self.started));
+        let is_blind = look.fps.is_some_and(|fps| fps <= 0.0) && flowing >= FIRST_OUTPUT_WITHIN;
+        is_blind.then(|| {
+            let detail = "sound came out of ffmpeg, but no picture";
+            Why::new(JobReason::Stalled, detail)
         })
     }
 
@@ -217,6 +231,26 @@ mod tests {
         // It does not even read any more.
         let told = scene.reasons(6, |look| look.input_full = true);
         assert_eq!(told, [None, Some(JobReason::Stalled)]);
+    }
+
+    #[test]
+    fn sound_without_pictures_is_a_stall_where_there_were_to_be_some() {
+        let mut scene = Scene::new();
+        let with = |fps| {
+            move |look: &mut Look| {
+                flow(look);
+                look.fps = fps;
+            }
+        };
+        assert_eq!(scene.reasons(60, with(None)), [None]);
+        assert_eq!(scene.reasons(60, with(Some(25.0))), [None]);
+        let told = scene.reasons(1, with(Some(0.0)));
+        assert_eq!(told, [Some(JobReason::Stalled)]);
+        assert_eq!(
+            Scene::new().reasons(9, with(Some(0.0))),
+            [None],
+            "it may come yet"
+        );
     }
 
     #[test]

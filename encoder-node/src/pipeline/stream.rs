@@ -23,6 +23,7 @@ use crate::ffmpeg::recipe;
 use crate::job::{RunEnd, RunEvent, Why};
 use crate::limits::{INPUT_SILENT_AFTER, PIECE_BYTES_MAX, UPLOAD_END_WITHIN, WATCH_PERIOD};
 use crate::process::{LoadMeter, Process};
+use crate::seam::SeamFinder;
 
 /// From at least a second of history on: ffmpeg then knows the streams at once.
 const FROM: &str = "?backlog_ms=1000";
@@ -96,27 +97,27 @@ pub async fn run(run: &Run) -> Option<RunEnd> {
     end
 }
 
-/// Asks for the channel, and waits for its first bytes.
+/// Asks for the channel, and waits for its first bytes. An ingest may take 10 s to say that there
+/// are none: that they are waited for is said before.
 async fn begin(run: &Run) -> Result<(Answer, Bytes), RunEnd> {
-    let mut answer = input::open(run, FROM).await?;
-    let mut silent = false;
-    loop {
-        match timeout(INPUT_SILENT_AFTER, answer.next()).await {
-            Ok(Ok(Some(first))) => {
-                if silent {
-                    run.tell(RunEvent::Trouble(None)).await;
-                }
-                return Ok((answer, first));
-            }
-            Ok(Ok(None)) => return Err(no_data()),
-            Ok(Err(error)) => return Err(input_ended(&error.to_string())),
-            Err(_) if silent => {}
-            Err(_) => {
-                silent = true;
-                let why = Why::new(JobReason::WaitingForParent, "the channel has no data yet");
-                run.tell(RunEvent::Trouble(Some(why))).await;
-            }
-        }
+    let mut opening = pin!(first_bytes(run));
+    if let Ok(begun) = timeout(INPUT_SILENT_AFTER, &mut opening).await {
+        return begun;
+    }
+    let why = Why::new(JobReason::WaitingForParent, "the channel has no data yet");
+    run.tell(RunEvent::Trouble(Some(why))).await;
+    let begun = opening.await;
+    run.tell(RunEvent::Trouble(None)).await;
+    begun
+}
+
+async fn first_bytes(run: &Run) -> Result<(Answer, Bytes), RunEnd> {
+    let from = if run.start.from_newest { "" } else { FROM };
+    let mut answer = input::open(run, from).await?;
+    match answer.next().await {
+        Ok(Some(first)) => Ok((answer, first)),
+        Ok(None) => Err(no_data()),
+        Err(error) => Err(input_ended(&error.to_string())),
     }
 }
 
@@ -129,8 +130,13 @@ async fn feed(
     gates: &Gates,
 ) -> RunEnd {
     let mut piece = first;
+    let mut seams = SeamFinder::default();
     loop {
         run.stats.received(piece.len());
+        if seams.look(&piece) {
+            let detail = "the channel's clock jumped back: it began anew, and so does ffmpeg";
+            return RunEnd::Seam(Why::new(JobReason::FfmpegFailed, detail));
+        }
         gates.input_full.store(true, Ordering::Relaxed);
         if stdin.write_all(&piece).await.is_err() {
             // ffmpeg has ended; why, its end tells.
@@ -231,6 +237,8 @@ async fn watch(run: &Run, gates: &Gates, mut meter: LoadMeter) -> RunEnd {
     let stats = &run.stats;
     // Bytes are counted over all runs of a job.
     let before = [&stats.bytes_in, &stats.bytes_out].map(|count| count.load(Ordering::Relaxed));
+    let order = &run.start.order;
+    let has_picture = order.profile.video.is_some() && order.has_video == Some(true);
     let mut health = Health::new(Instant::now());
     let mut told: Option<JobReason> = None;
     let mut turn = interval(WATCH_PERIOD);
@@ -249,6 +257,7 @@ async fn watch(run: &Run, gates: &Gates, mut meter: LoadMeter) -> RunEnd {
             input_full: gates.input_full.load(Ordering::Relaxed),
             output_full: gates.output_full.load(Ordering::Relaxed),
             speed: stats.speed(),
+            fps: stats.fps().filter(|_| has_picture),
         };
         let trouble = match health.look(look, now) {
             Verdict::End(why) => return RunEnd::Failed(why),

@@ -52,6 +52,8 @@ pub(super) struct Now {
     pub(super) refused: u32,
     /// Each so-many-th packet of the channel is spoilt.
     pub(super) damage_every: Option<usize>,
+    /// Once so many bytes were sent, the channel begins anew, one time.
+    pub(super) begin_anew_at: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -246,15 +248,20 @@ async fn channel(
         return StatusCode::NOT_FOUND.into_response();
     }
     let media = world.media.clone();
-    let started = Instant::now();
-    let pieces = futures_util::stream::unfold(0_usize, move |sent| {
+    let begun = (0_usize, Instant::now());
+    let pieces = futures_util::stream::unfold(begun, move |(sent, started)| {
         let (media, world) = (media.clone(), Arc::clone(&world));
         async move {
+            let is_seam = |at: &mut usize| sent >= *at;
+            let anew = world
+                .now
+                .lock()
+                .expect("whole")
+                .begin_anew_at
+                .take_if(is_seam);
+            let (sent, started) = anew.map_or((sent, started), |_| (0, Instant::now()));
             let due = loop {
-                let time_ms =
-                    usize::try_from(started.elapsed().as_millis()).expect("a short test") + 1000;
-                let due = time_ms * media.bytes_a_second / 1000;
-                let due = due.min(media.bytes.len()) / 188 * 188;
+                let due = media.due(started.elapsed());
                 if due > sent {
                     break due;
                 }
@@ -263,7 +270,7 @@ async fn channel(
             let mut piece = media.bytes[sent..due].to_vec();
             let every = world.now.lock().expect("whole").damage_every;
             spoil(&mut piece, sent / 188, every);
-            Some((Ok::<_, std::io::Error>(Bytes::from(piece)), due))
+            Some((Ok::<_, std::io::Error>(Bytes::from(piece)), (due, started)))
         }
     });
     ([("content-type", "video/mp2t")], Body::from_stream(pieces)).into_response()

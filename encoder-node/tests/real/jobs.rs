@@ -198,6 +198,28 @@ fn a_child_that_hangs_is_started_anew() {
 }
 
 #[test]
+fn a_channel_that_begins_anew_is_encoded_on_at_once() {
+    if !can_run() {
+        return;
+    }
+    let media = media::h264();
+    let ingest = FakeIngest::start("n1", media.clone());
+    ingest.now().begin_anew_at = Some(media.bytes_a_second * 5);
+    let node = Node::start(&[&ingest], "--slots 1");
+    ingest.order(&[preview(1)]);
+    ingest.report("news.preview", RUNNING, runs);
+    let is_again = |job: &common::api::node::JobReport| job.progress.restarts == 1 && runs(job);
+    let report = ingest.report("news.preview", "runs again", is_again);
+    assert_eq!(report.reason, None);
+    let before = ingest.now().uploads[0].bytes.clone();
+    let after = ingest.uploaded(SOME_SECONDS).bytes;
+    let [before, after] = [("before.ts", before), ("after.ts", after)]
+        .map(|(name, bytes)| pictures(&file(node.folder(), name, &bytes)));
+    assert!(after[0].0 < before[before.len() - 1].0 && after.len() > 25);
+    assert!(node.log().contains("clock jumped back"), "{}", node.log());
+}
+
+#[test]
 fn a_damaged_channel_is_complained_of_and_outlived() {
     if !can_run() {
         return;

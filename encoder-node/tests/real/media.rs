@@ -3,12 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// A channel's stream.
 #[derive(Debug, Clone)]
 pub(super) struct Media {
     pub(super) bytes: Arc<Vec<u8>>,
     pub(super) bytes_a_second: usize,
+}
+
+impl Media {
+    /// Bytes that a viewer has after so long: a second more than that, in whole packets.
+    pub(super) fn due(&self, elapsed: Duration) -> usize {
+        let time_ms = usize::try_from(elapsed.as_millis()).expect("a short test") + 1000;
+        let due = time_ms * self.bytes_a_second / 1000;
+        due.min(self.bytes.len()) / 188 * 188
+    }
 }
 
 /// 640x360, 25 pictures a second, H.264 and AAC, a key frame a second.

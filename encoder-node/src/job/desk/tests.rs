@@ -204,6 +204,30 @@ fn fruitless_attempts_are_told_to_the_next() {
 }
 
 #[test]
+fn a_seam_of_the_channel_is_no_failure() {
+    let mut scene = Scene::new(1.0);
+    let mut actions = scene.order("n1", &[order("a", 1, 1.0)]);
+    for seams in 0..20 {
+        let [Action::Start(start)] = &actions[..] else {
+            panic!("{actions:?}");
+        };
+        assert_eq!(start.from_newest, seams > 0);
+        let run = start.run;
+        scene.report(run, RunEvent::Output);
+        let why = Why::new(JobReason::FfmpegFailed, "its clock jumped back");
+        scene.report(run, RunEvent::Ended(RunEnd::Seam(why)));
+        actions = scene.after(0);
+    }
+    assert_eq!(scene.desk.views()[0].restarts, 20);
+    // One without any output between two of them waits a little.
+    let run = starts(&actions)[0];
+    let why = Why::new(JobReason::FfmpegFailed, "its clock jumped back");
+    scene.report(run, RunEvent::Ended(RunEnd::Seam(why)));
+    assert_eq!(scene.after(0), []);
+    assert_eq!(starts(&scene.after(300)).len(), 1);
+}
+
+#[test]
 fn a_channel_without_data_is_waited_for() {
     let mut scene = Scene::new(1.0);
     let mut run = starts(&scene.order("n1", &[order("a", 1, 1.0)]))[0];
