@@ -1,5 +1,4 @@
-// Runs the tests in the browser: `npm test`, or `npm test -- page` for one file by its name. Those against
-// the real programs are asked for by name: `npm test -- stack`.
+// Runs the tests in the browser: `npm test`, or `npm test -- stack` for one file by its name.
 // MEMORY_SECONDS=300 watches the memory for five minutes.
 
 import { spawnSync } from 'node:child_process';
@@ -18,7 +17,7 @@ if (missing('chromium').length > 0)
   console.error(`browser tests: ${chromium} is missing: all that need it are skipped`);
 buildPage();
 const asked = process.argv.slice(2);
-const wanted = asked.length > 0 ? asked : ['page', 'size'];
+const wanted = asked.length > 0 ? asked : ['page', 'size', 'stack'];
 const files = readdirSync(folder).filter(
   (name) => name.endsWith('.test.mjs') && wanted.some((one) => name.startsWith(one)),
 );
