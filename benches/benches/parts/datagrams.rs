@@ -84,7 +84,8 @@ pub(crate) fn order(c: &mut Criterion) {
                 }
             });
         });
-        assert!(order.reordered() > 0);
+        // A filter may have left it out.
+        assert!(next == 0 || order.reordered() > 0);
     }
     group.bench_function("headers", |b| {
         b.iter(|| {
