@@ -143,6 +143,8 @@ struct World {
     /// By ingest and job: who has it, under which epoch.
     seen: BTreeMap<(usize, String), (String, u64)>,
     newest: Vec<u64>,
+    /// By ingest: nodes that were silent as this step began; they may have spoken in it since.
+    silent: BTreeSet<(usize, String)>,
     /// Epochs that were there at the last look.
     epochs: BTreeSet<(usize, u64)>,
 }
@@ -159,6 +161,7 @@ impl World {
             ms: 0,
             seen: BTreeMap::new(),
             newest: vec![0; ingests],
+            silent: BTreeSet::new(),
             epochs: BTreeSet::new(),
         }
     }
@@ -200,6 +203,7 @@ impl World {
     fn step(&mut self) {
         self.ms += STEP_MS;
         let now = at(self.ms);
+        self.silent = self.silent_nodes(now);
         for (ingest, board) in self.boards.iter_mut().enumerate() {
             board.want(self.wants[ingest].clone(), now);
             for node in &mut self.nodes {
@@ -232,6 +236,18 @@ impl World {
             board.turn(now);
         }
         self.check(now);
+    }
+
+    fn silent_nodes(&self, now: Moment) -> BTreeSet<(usize, String)> {
+        let boards = self.boards.iter().enumerate();
+        let leases = boards.flat_map(|(ingest, board)| {
+            let leases = board.leases.iter();
+            leases.map(move |(name, lease)| (ingest, name, lease))
+        });
+        leases
+            .filter(|(.., lease)| lease.state(now.ms) == NodeState::Silent)
+            .map(|(ingest, name, _)| (ingest, name.clone()))
+            .collect()
     }
 
     fn run(&mut self, ms: u64) {
@@ -289,7 +305,8 @@ impl World {
             return;
         }
         let lease = board.leases.get(node);
-        let silent = lease.is_none_or(|lease| lease.state(now.ms) == NodeState::Silent);
+        let silent = lease.is_none_or(|lease| lease.state(now.ms) == NodeState::Silent)
+            || self.silent.contains(&(key.0, node.clone()));
         let drains = lease.is_some_and(|lease| lease.heartbeat.draining);
         let ended = lease.is_some_and(|lease| {
             let mut reports = lease.heartbeat.jobs.iter();
@@ -613,6 +630,16 @@ impl World {
             }
         }
     }
+}
+
+#[test]
+fn a_node_that_speaks_again_as_its_lease_ends_has_lost_its_jobs() {
+    let mut world = World::new(1, &[1.0, 1.0, 1.0]);
+    world.act(Act::Want(0, vec![true; 8]));
+    for act in [Act::Run(1600), Act::Cut(1), Act::Run(2600)] {
+        world.act(act);
+    }
+    world.mend();
 }
 
 proptest! {
