@@ -93,6 +93,57 @@ export async function picture(page, name, options = {}) {
   await page.screenshot({ path: join(pictures, `${name}.png`), ...options });
 }
 
+/** What the page's video shows: its time, its size, and how light its picture is (0 to 255). */
+export async function shown(page) {
+  return page.evaluate(() => {
+    const video = document.querySelector('video');
+    const canvas = document.createElement('canvas');
+    canvas.width = 64;
+    canvas.height = 36;
+    const pen = canvas.getContext('2d');
+    pen.drawImage(video, 0, 0, 64, 36);
+    const { data } = pen.getImageData(0, 0, 64, 36);
+    let sum = 0;
+    let most = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      const light = (data[at] + data[at + 1] + data[at + 2]) / 3;
+      sum += light;
+      most = Math.max(most, light);
+    }
+    return {
+      time: video.currentTime,
+      mean: sum / (64 * 36),
+      most,
+      muted: video.muted,
+      wide: video.videoWidth,
+      high: video.videoHeight,
+    };
+  });
+}
+
+/** Waits for a picture that is not black, then until the video's time has gone on by 2 s; both as `shown`. */
+export async function assertPlays(page) {
+  const first = await until(
+    'a picture',
+    async () => {
+      const now = await shown(page);
+      return now.wide > 0 && now.time > 0 && now.mean > 8 ? now : null;
+    },
+    20_000,
+  );
+  assert.ok(first.most > 40, `the lightest spot is ${first.most}`);
+  const later = await until(
+    'two more seconds',
+    async () => {
+      const now = await shown(page);
+      return now.time > first.time + 2 ? now : null;
+    },
+    10_000,
+  );
+  assert.ok(later.mean > 8, `mean light ${later.mean}`);
+  return { first, later };
+}
+
 /** Waits until a condition holds; what it returned last is in the message. */
 export async function until(what, condition, ms = 5000) {
   const end = Date.now() + ms;

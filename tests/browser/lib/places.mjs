@@ -1,6 +1,6 @@
 // Where things are, and what this machine lacks.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,10 @@ export function missing(...needs) {
     chromium: () => existsSync(chromium),
     page: () => existsSync(join(dist, 'index.html')),
     programs: () =>
-      ['source-server', 'encoder-ingest', 'encoder-ui'].every((name) => existsSync(join(programs, name))),
+      ['source-server', 'encoder-ingest', 'encoder-node', 'encoder-ui'].every((name) =>
+        existsSync(join(programs, name)),
+      ),
+    ffmpeg: () => spawnSync('ffmpeg', ['-version']).status === 0,
   };
   return needs.filter((need) => !found[need]());
 }

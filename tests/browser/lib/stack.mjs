@@ -1,4 +1,4 @@
-// source-server, encoder-ingest and encoder-ui as processes on loopback, with multicast on `lo`.
+// The programs as processes on loopback, with multicast on `lo`.
 
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, mkdtempSync } from 'node:fs';
