@@ -19,12 +19,19 @@ mock.withPreviews();
 const url = await mock.start();
 const browser = await launch();
 
+// As high as what is to be seen, so that nothing is cut in its middle.
 const wanted = [
-  ['wall', '/', { motion: true }],
-  ['phone', '/', { size: 'phone', locale: 'zh-CN', scheme: 'light', motion: true }],
-  ['channel', '/channels/ingest-a/ch013', { motion: true }],
+  ['wall', '/', { motion: true }, 1040],
+  ['phone', '/', { size: 'phone', locale: 'zh-CN', scheme: 'light', motion: true }, 844],
+  ['channel', '/channels/ingest-a/ch013', { motion: true }, 950],
 ];
-const pages = await Promise.all(wanted.map(([, path, options]) => open(browser, url + path, options)));
+const pages = await Promise.all(
+  wanted.map(async ([, path, options, height]) => {
+    const page = await open(browser, url + path, options);
+    await page.setViewportSize({ ...page.viewportSize(), height });
+    return page;
+  }),
+);
 await until('a past', () => pages[0].evaluate((ms) => performance.now() > ms, PAST_MS), PAST_MS + 20_000);
 for (const [index, [name]] of wanted.entries()) {
   const file = join(out, `${name}.png`);
