@@ -55,7 +55,7 @@ export function watch(page, origin) {
       from.origin === origin || from.host === new URL(origin).host || /^(data|blob):/.test(request.url());
     if (!own) page.faults.push(`asked of another: ${request.url()}`);
   });
-  page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));
+  page.on('pageerror', (error) => page.faults.push(`error: ${error.stack}`));
   page.on('console', (message) => {
     // What the network refuses is said by the browser itself; the page's own complaints count.
     if (

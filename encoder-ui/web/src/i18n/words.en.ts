@@ -148,6 +148,7 @@ export const wordsEn = {
       connecting: 'Connecting…',
       video: (name: string) => `Live picture of ${name}`,
       noData: 'Nothing to show: the channel has no data.',
+      unknown: 'Waiting for the stream to say what is in it (PAT and PMT).',
       codec: (codec: string) => `This browser can't play ${codec}.`,
       codecAsk:
         'Add the rendition "preview" to the channel: a processing node then makes a picture that plays here.',

@@ -139,6 +139,7 @@ export const wordsZh: Words = {
       connecting: '连接中…',
       video: (name) => `${name} 实时画面`,
       noData: '无画面：频道没有数据。',
+      unknown: '等待码流说明其内容（PAT 与 PMT）。',
       codec: (codec) => `浏览器无法播放 ${codec}。`,
       codecAsk: '请为频道添加衍生 "preview"：处理节点会生成可播放的画面。',
       codecWait: '衍生 "preview" 还没有数据。',

@@ -12,6 +12,8 @@ export type Choice =
   /** The codec is named; `asked`: there is a rendition for it, which has no data. */
   | { kind: 'codec'; codec: string; asked: boolean }
   | { kind: 'scrambled' }
+  /** Data flows, and what is in it is not known yet: a codec that a browser can't decode ends its player. */
+  | { kind: 'unknown' }
   | { kind: 'no_data' };
 
 /** How codecs are called by people. */
@@ -38,6 +40,7 @@ export function choose(channel: Channel, rendition: Channel | undefined): Choice
   const services = channel.status.services;
   const service = services.find((one) => one.service_id === channel.program) ?? services[0];
   const streams = service?.streams ?? [];
+  if (streams.length === 0) return { kind: 'unknown' };
   const video = streams.find((stream) => isVideo(stream.type));
   const audio = streams.filter((stream) => isAudio(stream.type));
   const heard = audio.find((stream) => AUDIO.has(stream.type) && !stream.scrambled);
@@ -45,11 +48,11 @@ export function choose(channel: Channel, rendition: Channel | undefined): Choice
     kind: 'play',
     id: channel.id,
     rendition: false,
-    sound: audio.length === 0 ? streams.length === 0 : heard !== undefined,
+    sound: heard !== undefined,
     silentCodec: audio.length > 0 && !heard ? codecName(audio[0]?.type ?? '') : null,
   };
   const fits = !video || (VIDEO.has(video.type) && !video.scrambled);
-  if (fits && (video || heard || streams.length === 0)) return direct;
+  if (fits && (video || heard)) return direct;
   if (rendition && has(rendition)) {
     return { kind: 'play', id: rendition.id, rendition: true, sound: true, silentCodec: null };
   }

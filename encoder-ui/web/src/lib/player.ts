@@ -4,15 +4,13 @@ import type Mpegts from 'mpegts.js';
 
 export type PlayerEnd = 'missing' | 'away' | 'no_data' | 'too_many' | 'failed' | 'unsupported' | 'logged_out';
 
-export interface Player {
-  stop(): void;
-}
-
 export interface PlayerOptions {
   video: HTMLVideoElement;
   ingest: string;
   id: string;
   sound: boolean;
+  /** Aborted before the player is there: none is made. */
+  signal: AbortSignal;
   ended: (why: PlayerEnd) => void;
 }
 
@@ -25,12 +23,13 @@ const CLOSE_CODES: Record<number, PlayerEnd> = {
   4401: 'logged_out',
 };
 
-export async function play(options: PlayerOptions): Promise<Player> {
+export async function play(options: PlayerOptions): Promise<void> {
   const module = await import('mpegts.js');
+  if (options.signal.aborted) return;
   const mpegts: typeof Mpegts = module.default;
   if (!mpegts.isSupported()) {
     options.ended('unsupported');
-    return { stop() {} };
+    return;
   }
   mpegts.LoggingControl.enableAll = false;
   const url = previewUrl(options.ingest, options.id);
@@ -54,9 +53,13 @@ export async function play(options: PlayerOptions): Promise<Player> {
     stopped = true;
     player.destroy();
   };
+  options.signal.addEventListener('abort', stop);
+  let over = false;
   const end = () => {
-    if (stopped) return;
-    stop();
+    if (over || stopped) return;
+    over = true;
+    // The player goes on in the call that said so, and must find itself whole.
+    queueMicrotask(stop);
     void closeReason(url).then(options.ended);
   };
   player.on(mpegts.Events.ERROR, end);
@@ -65,7 +68,6 @@ export async function play(options: PlayerOptions): Promise<Player> {
   player.load();
   // A browser that wants a click first leaves the picture standing; the button says "play".
   void Promise.resolve(player.play()).catch(() => {});
-  return { stop };
 }
 
 function previewUrl(ingest: string, id: string): string {

@@ -385,4 +385,8 @@ describe('the preview', () => {
   it('says when there is nothing', () => {
     expect(choose(channel('a', { state: 'stopped' }), undefined)).toEqual({ kind: 'no_data' });
   });
+  it('opens nothing before it knows what is in the stream', () => {
+    expect(choose(channel('a'), undefined)).toEqual({ kind: 'unknown' });
+    expect(choose(with_([]), undefined)).toEqual({ kind: 'unknown' });
+  });
 });
