@@ -1,8 +1,13 @@
 //! Reading values that people typed: every mistake is kept, and reading goes on.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+
+use clap::Parser;
+
+use crate::arguments::{Unparsed, parse};
 
 /// Everything that is wrong with the configuration, told at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +15,53 @@ pub struct ConfigMistakes {
     /// What the program's environment variables begin with, such as `ENCODER_INGEST`.
     variables: &'static str,
     lines: Vec<String>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Also `--help` and `--version`, which are no errors.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    #[error(transparent)]
+    Mistakes(#[from] ConfigMistakes),
+}
+
+/// Parses the command line and the environment, in which the program's variables begin with
+/// `variables`. Answers what was typed and what is wrong with it so far.
+///
+/// # Errors
+/// Those of [`parse`].
+pub fn read_arguments<T: Parser>(
+    variables: &'static str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<(T, ConfigMistakes), ConfigError> {
+    match parse::<T>(arguments) {
+        Ok(parsed) => Ok((
+            parsed.typed,
+            ConfigMistakes::new(variables, parsed.mistakes),
+        )),
+        Err(Unparsed::Usage(error)) => Err(error.into()),
+        Err(Unparsed::Mistakes(lines)) => Err(ConfigMistakes::new(variables, lines).into()),
+    }
+}
+
+impl ConfigError {
+    /// Tells the user of `program`, and answers the process's exit code.
+    #[must_use]
+    pub fn report(&self, program: &str) -> u8 {
+        match self {
+            Self::Usage(error) => {
+                // Nothing is left to tell an error of stderr to.
+                let _ = error.print();
+                u8::try_from(error.exit_code()).unwrap_or(2)
+            }
+            Self::Mistakes(mistakes) => {
+                eprintln!("{program}: {mistakes}");
+                2
+            }
+        }
+    }
 }
 
 impl ConfigMistakes {

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         }),
         Ok(Task::PrepareState(task)) => task.run().map_err(|error| (common::chain(&error), 1)),
         Ok(Task::TuneNode(task)) => task.run().map_err(|error| (common::chain(&error), 1)),
-        Err(error) => return ExitCode::from(error.report()),
+        Err(error) => return ExitCode::from(error.report("encoder-ingest")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

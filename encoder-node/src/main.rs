@@ -8,7 +8,7 @@ use encoder_node::node;
 fn main() -> ExitCode {
     let config = match Config::from_arguments(std::env::args_os()) {
         Ok(config) => config,
-        Err(error) => return ExitCode::from(error.report()),
+        Err(error) => return ExitCode::from(error.report("encoder-node")),
     };
     match node::run(config) {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     let done = match Task::from_arguments(std::env::args_os()) {
         Ok(Task::Serve(config)) => ui::run(*config),
         Ok(Task::HashPassword) => hash::run().map_err(Into::into),
-        Err(error) => return ExitCode::from(error.report()),
+        Err(error) => return ExitCode::from(error.report("encoder-ui")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

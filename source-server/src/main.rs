@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     let done = match Config::from_arguments(std::env::args_os()) {
         Ok(Config::Send(config)) => send(*config).map(|()| true),
         Ok(Config::Verify(config)) => read_back(&config),
-        Err(error) => return ExitCode::from(error.report()),
+        Err(error) => return ExitCode::from(error.report("source-server")),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

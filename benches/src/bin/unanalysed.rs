@@ -13,7 +13,7 @@ fn main() -> ExitCode {
             eprintln!("unanalysed: it only relays");
             return ExitCode::from(2);
         }
-        Err(error) => return ExitCode::from(error.report()),
+        Err(error) => return ExitCode::from(error.report("unanalysed")),
     };
     config.plane.analysed = false;
     match ingest::run(*config) {

@@ -12,9 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Uri;
-use common::arguments::{Unparsed, parse};
 use common::listen::check_exposure;
-use common::mistakes::ConfigMistakes;
+use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
 use common::tokens::{TokenFile, TokenFileError};
 use ipnet::IpNet;
@@ -62,16 +61,6 @@ pub struct Config {
     pub log: LogOptions,
 }
 
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Also `--help` and `--version`, which are no errors.
-    #[error(transparent)]
-    Usage(#[from] clap::Error),
-    #[error(transparent)]
-    Mistakes(#[from] ConfigMistakes),
-}
-
 impl Task {
     /// From the command line and the environment.
     ///
@@ -80,9 +69,7 @@ impl Task {
     pub fn from_arguments(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
-        let parsed = parse::<Arguments>(arguments)?;
-        let mut mistakes = ConfigMistakes::new(VARIABLES, parsed.mistakes);
-        let mut typed = parsed.typed;
+        let (mut typed, mut mistakes) = read_arguments::<Arguments>(VARIABLES, arguments)?;
         let task = match typed.command.take() {
             None => return Ok(Self::Relay(Box::new(Config::judged(typed, mistakes)?))),
             Some(Command::PrepareState(typed)) => Self::PrepareState(Preparation {
@@ -145,33 +132,6 @@ impl Config {
 
 /// What the environment variables of this program begin with.
 const VARIABLES: &str = "ENCODER_INGEST";
-
-impl From<Unparsed> for ConfigError {
-    fn from(unparsed: Unparsed) -> Self {
-        match unparsed {
-            Unparsed::Usage(error) => Self::Usage(error),
-            Unparsed::Mistakes(lines) => Self::Mistakes(ConfigMistakes::new(VARIABLES, lines)),
-        }
-    }
-}
-
-impl ConfigError {
-    /// Tells the user, and answers the process's exit code.
-    #[must_use]
-    pub fn report(&self) -> u8 {
-        match self {
-            Self::Usage(error) => {
-                // Nothing is left to tell an error of stderr to.
-                let _ = error.print();
-                u8::try_from(error.exit_code()).unwrap_or(2)
-            }
-            Self::Mistakes(mistakes) => {
-                eprintln!("encoder-ingest: {mistakes}");
-                2
-            }
-        }
-    }
-}
 
 /// The file is read where the ingest starts, which it now does not: its mistakes are told too.
 fn also_in_channels_file(config: &Config, mistakes: &mut ConfigMistakes) {

@@ -104,7 +104,7 @@ fn listening_openly_needs_credentials_or_a_word() {
 fn usage_mistakes_and_help_have_their_exit_codes() {
     for (words, code) in [("--no-such-flag", 2), ("--version", 0), ("--help", 0)] {
         let error = configure(words).expect_err(words);
-        assert_eq!(error.report(), code, "{words}");
+        assert_eq!(error.report("encoder-ingest"), code, "{words}");
     }
 }
 
@@ -151,6 +151,6 @@ fn other_tasks_have_their_own_words() {
         "/a --gid 7 --listen x",
     ] {
         let error = task(&format!("encoder-ingest prepare-state {words}")).expect_err(words);
-        assert_eq!(error.report(), 2, "{words}");
+        assert_eq!(error.report("encoder-ingest"), 2, "{words}");
     }
 }

@@ -10,8 +10,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use axum::http::uri::{Scheme, Uri};
-use common::arguments::{Unparsed, parse};
-use common::mistakes::ConfigMistakes;
+use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
 
 pub use typed::Arguments;
@@ -58,16 +57,6 @@ pub struct IngestName {
 #[error("write http://HOST:PORT, without a path")]
 pub struct IngestNameError;
 
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Also `--help` and `--version`, which are no errors.
-    #[error(transparent)]
-    Usage(#[from] clap::Error),
-    #[error(transparent)]
-    Mistakes(#[from] ConfigMistakes),
-}
-
 impl Config {
     /// From the command line and the environment.
     ///
@@ -76,9 +65,8 @@ impl Config {
     pub fn from_arguments(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
-        let parsed = parse::<Arguments>(arguments)?;
-        let mistakes = ConfigMistakes::new(VARIABLES, parsed.mistakes);
-        Ok(Self::judged(parsed.typed, mistakes)?)
+        let (typed, mistakes) = read_arguments::<Arguments>(VARIABLES, arguments)?;
+        Ok(Self::judged(typed, mistakes)?)
     }
 
     /// `mistakes`: those found so far.
@@ -111,33 +99,6 @@ impl Config {
                 },
             }),
             _ => Err(mistakes),
-        }
-    }
-}
-
-impl From<Unparsed> for ConfigError {
-    fn from(unparsed: Unparsed) -> Self {
-        match unparsed {
-            Unparsed::Usage(error) => Self::Usage(error),
-            Unparsed::Mistakes(lines) => Self::Mistakes(ConfigMistakes::new(VARIABLES, lines)),
-        }
-    }
-}
-
-impl ConfigError {
-    /// Tells the user, and answers the process's exit code.
-    #[must_use]
-    pub fn report(&self) -> u8 {
-        match self {
-            Self::Usage(error) => {
-                // Nothing is left to tell an error of stderr to.
-                let _ = error.print();
-                u8::try_from(error.exit_code()).unwrap_or(2)
-            }
-            Self::Mistakes(mistakes) => {
-                eprintln!("encoder-node: {mistakes}");
-                2
-            }
         }
     }
 }

@@ -12,9 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::{HeaderValue, Uri};
-use common::arguments::{Unparsed, parse};
 use common::listen::check_exposure;
-use common::mistakes::ConfigMistakes;
+use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
 
 pub use typed::{Arguments, Command};
@@ -50,43 +49,6 @@ pub struct Config {
     pub log: LogOptions,
 }
 
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Also `--help` and `--version`, which are no errors.
-    #[error(transparent)]
-    Usage(#[from] clap::Error),
-    #[error(transparent)]
-    Mistakes(#[from] ConfigMistakes),
-}
-
-impl From<Unparsed> for ConfigError {
-    fn from(unparsed: Unparsed) -> Self {
-        match unparsed {
-            Unparsed::Usage(error) => Self::Usage(error),
-            Unparsed::Mistakes(lines) => Self::Mistakes(ConfigMistakes::new(VARIABLES, lines)),
-        }
-    }
-}
-
-impl ConfigError {
-    /// Tells the user, and answers the process's exit code.
-    #[must_use]
-    pub fn report(&self) -> u8 {
-        match self {
-            Self::Usage(error) => {
-                // Nothing is left to tell an error of stderr to.
-                let _ = error.print();
-                u8::try_from(error.exit_code()).unwrap_or(2)
-            }
-            Self::Mistakes(mistakes) => {
-                eprintln!("encoder-ui: {mistakes}");
-                2
-            }
-        }
-    }
-}
-
 impl Task {
     /// From the command line and the environment.
     ///
@@ -95,16 +57,15 @@ impl Task {
     pub fn from_arguments(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
-        let parsed = parse::<Arguments>(arguments)?;
-        let mistakes = ConfigMistakes::new(VARIABLES, parsed.mistakes);
-        if parsed.typed.command == Some(Command::HashPassword) {
+        let (typed, mistakes) = read_arguments::<Arguments>(VARIABLES, arguments)?;
+        if typed.command == Some(Command::HashPassword) {
             return if mistakes.is_empty() {
                 Ok(Self::HashPassword)
             } else {
                 Err(mistakes.into())
             };
         }
-        let config = Config::judged(parsed.typed, mistakes)?;
+        let config = Config::judged(typed, mistakes)?;
         Ok(Self::Serve(Box::new(config)))
     }
 }

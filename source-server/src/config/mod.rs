@@ -10,10 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::arguments::{Unparsed, parse};
 use common::group::InterfaceName;
 use common::listen::check_exposure;
-use common::mistakes::ConfigMistakes;
+use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
 use common::tokens::{TokenFile, TokenFileError};
 
@@ -51,16 +50,6 @@ pub struct VerifyConfig {
     pub json: bool,
 }
 
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Also `--help` and `--version`, which are no errors.
-    #[error(transparent)]
-    Usage(#[from] clap::Error),
-    #[error(transparent)]
-    Mistakes(#[from] ConfigMistakes),
-}
-
 impl Config {
     /// From the command line and the environment.
     ///
@@ -69,9 +58,7 @@ impl Config {
     pub fn from_arguments(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
-        let parsed = parse::<Arguments>(arguments)?;
-        let mut mistakes = ConfigMistakes::new(VARIABLES, parsed.mistakes);
-        let arguments = parsed.typed;
+        let (arguments, mut mistakes) = read_arguments::<Arguments>(VARIABLES, arguments)?;
         let config = match arguments.command {
             Some(Command::Verify(typed)) => verify(&typed, &mut mistakes).map(Self::Verify),
             None => send(arguments.send, &mut mistakes).map(|config| Self::Send(Box::new(config))),
@@ -85,33 +72,6 @@ impl Config {
 
 /// What the environment variables of this program begin with.
 const VARIABLES: &str = "SOURCE_SERVER";
-
-impl From<Unparsed> for ConfigError {
-    fn from(unparsed: Unparsed) -> Self {
-        match unparsed {
-            Unparsed::Usage(error) => Self::Usage(error),
-            Unparsed::Mistakes(lines) => Self::Mistakes(ConfigMistakes::new(VARIABLES, lines)),
-        }
-    }
-}
-
-impl ConfigError {
-    /// Tells the user, and answers the process's exit code.
-    #[must_use]
-    pub fn report(&self) -> u8 {
-        match self {
-            Self::Usage(error) => {
-                // Nothing is left to tell an error of stderr to.
-                let _ = error.print();
-                u8::try_from(error.exit_code()).unwrap_or(2)
-            }
-            Self::Mistakes(mistakes) => {
-                eprintln!("source-server: {mistakes}");
-                2
-            }
-        }
-    }
-}
 
 fn verify(typed: &VerifyArguments, mistakes: &mut ConfigMistakes) -> Option<VerifyConfig> {
     let url = mistakes.value("url", &typed.url);

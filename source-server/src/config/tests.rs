@@ -190,7 +190,11 @@ fn usage_mistakes_and_help_have_their_exit_codes() {
         ("--version", 0),
         ("verify --help", 0),
     ] {
-        assert_eq!(configure(words).expect_err(words).report(), code, "{words}");
+        assert_eq!(
+            configure(words).expect_err(words).report("source-server"),
+            code,
+            "{words}"
+        );
     }
 }
 
