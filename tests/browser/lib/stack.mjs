@@ -1,7 +1,7 @@
 // The programs as processes on loopback, with multicast on `lo`.
 
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, mkdtempSync } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ export async function ready(url) {
   );
 }
 
-/** All programs that one file of tests needs; `stop` ends them. */
+/** All programs that one file of tests needs; `stop` ends them and removes their folder. */
 export class Stack {
   #all = [];
   #logs = join(out, 'logs');
@@ -85,6 +85,7 @@ export class Stack {
 
   async stop() {
     await Promise.all(this.#all.reverse().map((one) => one.stop()));
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
