@@ -143,7 +143,7 @@ impl Guard {
                 guard,
             }));
         };
-        let Some((session, role)) = login.session(cookies(headers)) else {
+        let Some((session, role)) = login.sessions(cookies(headers)).next() else {
             self.0.counters.refused(Refusal::Login);
             return Err(
                 Problem::new(StatusCode::UNAUTHORIZED, "log in first: POST /api/login")
@@ -223,7 +223,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
 }
 
 /// Values of our cookie.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+pub fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(header::COOKIE).into_iter();
     let pairs = lines
         .filter_map(|line| line.to_str().ok())

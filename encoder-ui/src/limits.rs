@@ -145,6 +145,10 @@ pub const LOGIN_BODY_BYTES_MAX: usize = 8 << 10;
 /// How long a session holds.
 pub const SESSION_HOLDS: Duration = Duration::from_secs(12 * 60 * 60);
 
+/// Sessions that were logged out and have not expired. When there are more, the user with the most of
+/// them is logged out of all sessions that began before; no ended session ever holds again.
+pub const ENDED_SESSIONS_MAX: usize = 16 << 10;
+
 /// The longest session that is read. A longer one is none.
 pub const SESSION_BYTES_MAX: usize = 1024;
 

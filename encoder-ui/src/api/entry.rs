@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use common::document::{self, Cursor, Mistakes, Syntax};
@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Api, Shared, fresh};
-use crate::guard::{Peer, Visitor};
+use crate::guard::{Peer, Visitor, cookies};
 use crate::limits::{
     LOGIN_BODY_BYTES_MAX, PASSWORD_BYTES_MAX, REQUEST_WITHIN, SESSION_HOLDS,
     USER_NAME_CHARACTERS_MAX,
@@ -66,8 +66,14 @@ pub(super) async fn log_in(State(api): Shared, request: Request) -> Result<Respo
     }
 }
 
-/// Takes the cookie away.
-pub(super) async fn log_out(State(api): Shared) -> Response {
+/// Ends the session, with its event streams and previews, and takes the cookie away.
+pub(super) async fn log_out(State(api): Shared, headers: HeaderMap) -> Response {
+    if let Some(login) = &api.guard.rules().login {
+        for (session, _) in login.sessions(cookies(&headers)) {
+            login.end(&session);
+            tracing::info!(user = session.name, "logged out");
+        }
+    }
     with_cookie(&api, "", 0)
 }
 

@@ -1,6 +1,7 @@
 //! Who may come in: users with passwords, sessions, and how often one may try.
 
 mod attempts;
+mod ended;
 pub mod password;
 pub mod session;
 pub mod users;
@@ -10,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use attempts::Attempts;
+use ended::EndedSessions;
 use session::{SessionKey, UserSession};
 use tokio::sync::Semaphore;
 use users::{Role, User, UsersFile};
 
-use crate::limits::{PASSWORD_CHECKS_MAX, PASSWORD_CHECKS_WAITING_MAX};
+use crate::limits::{ENDED_SESSIONS_MAX, PASSWORD_CHECKS_MAX, PASSWORD_CHECKS_WAITING_MAX};
 
 /// The door. Shared.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct Login {
     pub users: Arc<UsersFile>,
     key: SessionKey,
     attempts: Mutex<Attempts>,
+    ended: Mutex<EndedSessions>,
     /// Checks that run.
     running: Semaphore,
     /// Checks that run or wait.
@@ -46,6 +49,7 @@ impl Login {
             users,
             key,
             attempts: Mutex::default(),
+            ended: Mutex::new(EndedSessions::new(ENDED_SESSIONS_MAX)),
             running: Semaphore::new(PASSWORD_CHECKS_MAX),
             waiting: Semaphore::new(PASSWORD_CHECKS_MAX + PASSWORD_CHECKS_WAITING_MAX),
         }
@@ -87,21 +91,26 @@ impl Login {
         Ok(self.key.begin(user, id, since_epoch()))
     }
 
-    /// The session among the values of the cookie: other programs on this host may have set some too.
-    #[must_use]
-    pub fn session<'a>(
+    /// The sessions among the values of the cookie: other programs on this host may have set some too.
+    pub fn sessions<'a>(
         &self,
         values: impl IntoIterator<Item = &'a str>,
-    ) -> Option<(UserSession, Role)> {
+    ) -> impl Iterator<Item = (UserSession, Role)> {
         let sessions = values.into_iter().filter_map(|value| self.key.read(value));
-        sessions
-            .filter_map(|session| self.role(&session).map(|role| (session, role)))
-            .next()
+        sessions.filter_map(|session| self.role(&session).map(|role| (session, role)))
+    }
+
+    /// Logs out: the session holds no longer, whoever has a copy of its cookie.
+    pub fn end(&self, session: &UserSession) {
+        self.ended().end(session, since_epoch().as_secs());
     }
 
     /// What the session's user may do at this moment; none: the session has ended.
     #[must_use]
     pub fn role(&self, session: &UserSession) -> Option<Role> {
+        if self.ended().holds(session) {
+            return None;
+        }
         let users = self.users.users();
         let user = self.key.user(session, &users, since_epoch());
         user.map(|user| user.role)
@@ -109,6 +118,10 @@ impl Login {
 
     fn attempts(&self) -> std::sync::MutexGuard<'_, Attempts> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self) -> std::sync::MutexGuard<'_, EndedSessions> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sessions: signed cookies, which carry who, until when, and a fingerprint of the user's password.
-//! Nothing is kept here, so every replica with the same key takes them. Pure.
+//! Nothing is kept here, so every replica with the same key takes them; those that were logged out
+//! are in `ended`. Pure.
 
 use std::fmt;
 use std::time::Duration;
@@ -30,13 +31,13 @@ pub struct UserSession {
     pub name: String,
     /// Seconds since the epoch.
     #[serde(rename = "e")]
-    expires: u64,
+    pub(super) expires: u64,
     /// Tells sessions of one user apart.
     #[serde(rename = "i")]
     pub id: String,
     /// Of the password with which it began.
     #[serde(rename = "f")]
-    fingerprint: String,
+    pub(super) fingerprint: String,
 }
 
 impl fmt::Debug for SessionKey {

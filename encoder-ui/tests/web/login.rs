@@ -1,7 +1,9 @@
 //! In, out, and who may do what.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use encoder_ui::limits::LOGIN_ATTEMPTS_MAX;
+use http_body_util::BodyExt;
 use serde_json::json;
 
 use crate::fake::{Fake, channel};
@@ -69,6 +71,32 @@ async fn a_session_begins_is_known_and_is_taken_away() {
 }
 
 #[tokio::test]
+async fn logging_out_ends_this_session_with_its_streams_and_no_other() {
+    let page = Page::with_users(&["http://127.0.0.1:1"], &[]).await;
+    let cookie = page.log_in("ann", "a").await.expect("logged in");
+    let other = page.log_in("ann", "a").await.expect("logged in");
+    let value = cookie.strip_prefix("cookie: ").expect("a cookie");
+    let request = Request::get("/").header("cookie", value);
+    let request = request.body(Body::empty()).expect("request");
+    let stream = page.open("/api/events", request).await;
+    assert_eq!(stream.status(), StatusCode::OK);
+    let out = page.ask("POST /api/logout", &[&cookie], "").await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT);
+    let copy = page.ask("GET /api/me", &[&cookie], "").await;
+    assert_eq!(
+        copy.status,
+        StatusCode::UNAUTHORIZED,
+        "a copy of the cookie"
+    );
+    let ended = tokio::time::timeout(crate::page::SOON, stream.into_body().collect()).await;
+    assert!(ended.is_ok(), "its event stream ends");
+    let still = page.ask("GET /api/me", &[&other], "").await;
+    assert_eq!(still.status, StatusCode::OK, "the other session");
+    let out = page.ask("POST /api/logout", &[&cookie], "").await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT, "twice is no mistake");
+}
+
+#[tokio::test]
 async fn wrong_names_and_passwords_are_one_answer_and_limited() {
     let page = Page::with_users(&["http://127.0.0.1:1"], &[]).await;
     let mut answers = Vec::new();
@@ -96,7 +124,7 @@ async fn wrong_names_and_passwords_are_one_answer_and_limited() {
         .parse::<u32>();
     assert!((1..=7).contains(&wait.expect("seconds")));
     assert_eq!(answer.reason(), "login_limited");
-    let metrics = String::from_utf8_lossy(&page.get("/metrics").await.body).into_owned();
+    let metrics = page.metrics().await;
     assert!(
         metrics.contains("encoder_ui_logins_total{result=\"limited\"} 1"),
         "{metrics}"

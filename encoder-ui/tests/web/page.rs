@@ -149,6 +149,10 @@ impl Page {
         self.ask(&format!("GET {path}"), &[], "").await
     }
 
+    pub(crate) async fn metrics(&self) -> String {
+        String::from_utf8_lossy(&self.get("/metrics").await.body).into_owned()
+    }
+
     /// Logs in; the cookie as a header.
     pub(crate) async fn log_in(&self, name: &str, password: &str) -> Result<String, StatusCode> {
         let body = serde_json::json!({"name": name, "password": password}).to_string();
