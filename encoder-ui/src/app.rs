@@ -13,7 +13,8 @@ use common::ops::{self, Operations};
 use crate::api::{self, Api};
 use crate::assets;
 use crate::guard::{Guard, guard};
-use crate::limits::LIVE_WITHIN;
+use crate::hub::Hub;
+use crate::limits::{LIVE_WITHIN, READY_WITHIN};
 use crate::metrics;
 
 /// All is from here, nothing inline, nothing from others, in no frame.
@@ -67,13 +68,59 @@ impl Operations for Health {
         u128::from(self.0.hub.idle_ms()) < LIVE_WITHIN.as_millis()
     }
 
-    /// An ingest that is away is shown, and no reason to take the page away.
+    /// What would make the page untrue. An ingest that is away is shown, and users that were read stay
+    /// in force when their file goes wrong: neither is a reason to take the page from everybody.
     fn missing(&self) -> Vec<String> {
-        Vec::new()
+        missing(&self.0.hub)
     }
 
     fn metrics(&self) -> String {
         let hub = &self.0.hub;
         metrics::render(hub.counters(), &hub.views(), self.0.moment())
+    }
+}
+
+fn missing(hub: &Hub) -> Vec<String> {
+    let mut missing = Vec::new();
+    if u128::from(hub.idle_ms()) >= READY_WITHIN.as_millis() {
+        let seconds = READY_WITHIN.as_secs();
+        missing.push(format!(
+            "no update was made for {seconds} s: browsers learn nothing new"
+        ));
+    }
+    let roster = hub.roster();
+    let unknown = roster.not_looked_up();
+    missing.extend(unknown.map(|url| format!("{url} is being looked up for the first time")));
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::hub::now;
+
+    #[test]
+    fn it_is_ready_once_every_name_was_looked_up_though_nothing_was_found() {
+        let urls = ["http://n1:9525", "http://n2:9525"];
+        let hub = Hub::new(urls.map(str::to_owned), Arc::default());
+        let told = missing(&hub);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("http://n1:9525"), "{told:?}");
+        hub.roster().resolved(0, &[], now());
+        hub.roster()
+            .unresolved(1, "no name server answers".to_owned());
+        assert_eq!(missing(&hub), Vec::<String>::new());
+    }
+
+    #[test]
+    fn it_is_not_ready_while_no_updates_are_made() {
+        let mut begin = now();
+        begin.at -= READY_WITHIN + Duration::from_secs(1);
+        let hub = Hub::begun([], Arc::default(), begin);
+        assert_eq!(missing(&hub).len(), 1);
+        hub.update(now());
+        assert!(missing(&hub).is_empty());
     }
 }

@@ -66,8 +66,17 @@ impl Hub {
     /// `urls`: of the ingests, as given.
     #[must_use]
     pub fn new(urls: impl IntoIterator<Item = String>, counters: Arc<Counters>) -> Self {
+        Self::begun(urls, counters, now())
+    }
+
+    /// One whose time runs since `now`.
+    #[must_use]
+    pub fn begun(
+        urls: impl IntoIterator<Item = String>,
+        counters: Arc<Counters>,
+        now: Now,
+    ) -> Self {
         let (updates, _) = broadcast::channel(UPDATES_BEHIND_MAX);
-        let now = now();
         let published = Published {
             views: Vec::new(),
             time: now.time,

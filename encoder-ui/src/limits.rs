@@ -185,6 +185,10 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The process counts as alive while updates are made at least so often.
 pub const LIVE_WITHIN: Duration = Duration::from_secs(10);
 
+/// The process counts as ready while updates are made at least so often: some turns of
+/// [`UPDATE_PERIOD`]. Past it `/ready` is 503.
+pub const READY_WITHIN: Duration = Duration::from_secs(3);
+
 /// The bounds that `/api/about` tells.
 pub const TOLD: [(&str, usize); 8] = [
     ("connections_max", CONNECTIONS_MAX),

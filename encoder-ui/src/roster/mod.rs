@@ -33,6 +33,8 @@ pub struct Roster {
 struct Target {
     url: String,
     since: Timestamp,
+    /// A look-up has ended, well or not.
+    looked_up: bool,
     /// Why the last look-up failed.
     error: Option<String>,
 }
@@ -67,6 +69,7 @@ impl Roster {
         let target = |url| Target {
             url,
             since: now.time,
+            looked_up: false,
             error: None,
         };
         Self {
@@ -83,6 +86,7 @@ impl Roster {
                 .is_empty()
                 .then(|| "no address has this name".to_owned());
             target.error = none;
+            target.looked_up = true;
         }
         for address in found {
             if !self.endpoints.contains_key(address) {
@@ -119,7 +123,14 @@ impl Roster {
     pub fn unresolved(&mut self, target: usize, error: String) {
         if let Some(target) = self.targets.get_mut(target) {
             target.error = Some(error);
+            target.looked_up = true;
         }
+    }
+
+    /// What was given on the command line and never looked up yet: nothing can be said of it.
+    pub fn not_looked_up(&self) -> impl Iterator<Item = &str> {
+        let targets = self.targets.iter().filter(|target| !target.looked_up);
+        targets.map(|target| target.url.as_str())
     }
 
     /// No name leads to `address` any more: its ingest has another one, or is removed.

@@ -235,6 +235,20 @@ async fn a_new_password_ends_the_old_ones_sessions_alone() {
 }
 
 #[tokio::test]
+async fn a_wrong_users_file_leaves_the_page_ready_for_the_users_read_before() {
+    let page = Page::with_users(&["http://127.0.0.1:1"], &[]).await;
+    let file = page.users.as_ref().expect("users").path();
+    for wrong in ["users: []", ""] {
+        std::fs::write(file, wrong).expect("write");
+        let noticed = async { while !page.metrics().await.contains("encoder_ui_users_ok 0") {} };
+        let noticed = tokio::time::timeout(crate::page::SOON, noticed).await;
+        noticed.expect("in time");
+        assert_eq!(page.get("/ready").await.status, StatusCode::OK, "{wrong:?}");
+        assert!(page.log_in("ann", "a").await.is_ok(), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_outlives_a_restart_with_its_key() {
     let key = tempfile::NamedTempFile::new().expect("file");
     std::fs::write(key.path(), "0123456789abcdef0123456789abcdef").expect("write");
