@@ -24,15 +24,18 @@ const PARTS: [&str; 9] = [
 /// The versions that Vite 8 runs on (its package.json, `engines`).
 const NEEDED: &str = "Node.js 20.19 or newer (of 22: 22.12 or newer) with npm";
 
-/// Writes FILE.br beside what shrinks, so that the server only has to hand it out.
+/// Writes FILE.br and FILE.gz beside what shrinks, so that the server only has to hand them out.
+/// Browsers take brotli over https alone.
 const COMPRESS: &str = "
 const fs = require('fs'), path = require('path'), zlib = require('zlib');
 const walk = (dir) => fs.readdirSync(dir, { withFileTypes: true }).forEach((entry) => {
   const file = path.join(dir, entry.name);
   if (entry.isDirectory()) return walk(file);
   if (!/[.](js|css|html|svg|json|map)$/.test(file)) return;
-  const plain = fs.readFileSync(file), small = zlib.brotliCompressSync(plain);
-  if (small.length < plain.length) fs.writeFileSync(file + '.br', small);
+  const plain = fs.readFileSync(file);
+  const keep = (ending, small) => small.length < plain.length && fs.writeFileSync(file + ending, small);
+  keep('.br', zlib.brotliCompressSync(plain));
+  keep('.gz', zlib.gzipSync(plain, { level: 9 }));
 });
 walk(process.argv[1]);
 ";

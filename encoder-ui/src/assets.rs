@@ -28,6 +28,10 @@ const PAGES: [&str; 10] = [
     "nodes",
 ];
 
+/// What a file may be sent as, the smallest first: the coding (RFC 9110, 8.4.1), and the ending that
+/// the build gave it. Without https browsers take no brotli.
+const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
 /// Names in it hold a hash of the content: what was fetched once stays right.
 const HASHED: &str = "assets/";
 
@@ -36,15 +40,16 @@ const HASHED: &str = "assets/";
 struct Built;
 
 /// Answers everything that no other route does.
-pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub async fn serve(method: Method, uri: Uri, mut headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
-    let Some(name) = file_name(path) else {
+    let name = file_name(path);
+    if name.is_none() && !(method == Method::GET && is_read_by_people(&headers)) {
         let detail = format!("there is no page at {}", uri.path());
         return Problem::new(StatusCode::NOT_FOUND, detail)
             .reason("no_such_page")
             .param("path", uri.path())
             .into_response();
-    };
+    }
     if method != Method::GET && method != Method::HEAD {
         return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "a page can only be read")
             .reason("no_such_method")
@@ -52,12 +57,36 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
             .header(header::ALLOW, "GET, HEAD")
             .into_response();
     }
-    let compressed = takes_brotli(&headers)
-        .then(|| Built::get(&format!("{name}.br")))
-        .flatten();
-    let is_compressed = compressed.is_some();
-    match compressed.or_else(|| Built::get(&name)) {
-        Some(file) => answer(&name, file, is_compressed, &headers),
+    match name {
+        Some(name) => file(&name, &headers),
+        // The page says in words that there is nothing.
+        None => {
+            headers.remove(header::IF_NONE_MATCH);
+            let page = file(INDEX, &headers);
+            (StatusCode::NOT_FOUND, page).into_response()
+        }
+    }
+}
+
+/// A browser goes there: programs and scripts do not ask for documents.
+fn is_read_by_people(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn file(name: &str, headers: &HeaderMap) -> Response {
+    let small = CODINGS.iter().find_map(|(coding, ending)| {
+        let taken = takes(headers, coding);
+        let file = taken.then(|| Built::get(&format!("{name}{ending}")));
+        Some((*coding, file.flatten()?))
+    });
+    let (coding, file) = match small {
+        Some((coding, file)) => (Some(coding), Some(file)),
+        None => (None, Built::get(name)),
+    };
+    match file {
+        Some(file) => answer(name, file, coding, headers),
         // `file_name` has seen it.
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -69,12 +98,18 @@ fn file_name(path: &str) -> Option<String> {
     if PAGES.contains(&first) {
         return Some(INDEX.to_owned());
     }
-    let hidden = path.ends_with(".br") || path == INDEX;
+    let is_small = CODINGS.iter().any(|(_, ending)| path.ends_with(ending));
+    let hidden = is_small || path == INDEX;
     (!hidden && Built::get(path).is_some()).then(|| path.to_owned())
 }
 
-fn answer(name: &str, file: EmbeddedFile, is_compressed: bool, headers: &HeaderMap) -> Response {
-    let tag = entity_tag(&file, is_compressed);
+fn answer(
+    name: &str,
+    file: EmbeddedFile,
+    coding: Option<&'static str>,
+    headers: &HeaderMap,
+) -> Response {
+    let tag = entity_tag(&file, coding);
     let lasting = if name.starts_with(HASHED) {
         "public, max-age=31536000, immutable"
     } else {
@@ -101,14 +136,14 @@ fn answer(name: &str, file: EmbeddedFile, is_compressed: bool, headers: &HeaderM
         header::CONTENT_TYPE,
         HeaderValue::from_static(media_type(name)),
     );
-    if is_compressed {
-        head.insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
+    if let Some(coding) = coding {
+        head.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     response
 }
 
-fn entity_tag(file: &EmbeddedFile, is_compressed: bool) -> String {
-    let mut tag = String::from(if is_compressed { "\"br-" } else { "\"" });
+fn entity_tag(file: &EmbeddedFile, coding: Option<&str>) -> String {
+    let mut tag = coding.map_or_else(|| "\"".to_owned(), |coding| format!("\"{coding}-"));
     for byte in &file.metadata.sha256_hash()[..16] {
         let _ = write!(tag, "{byte:02x}");
     }
@@ -133,13 +168,13 @@ fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// `Accept-Encoding` names brotli, and not with weight zero (RFC 9110, 12.5.3).
-fn takes_brotli(headers: &HeaderMap) -> bool {
+/// `Accept-Encoding` names the coding, and not with weight zero (RFC 9110, 12.5.3).
+fn takes(headers: &HeaderMap, wanted: &str) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).into_iter();
     let texts = values.filter_map(|value| value.to_str().ok());
     texts.flat_map(|text| text.split(',')).any(|coding| {
         let mut words = coding.split(';').map(str::trim);
-        let named = words.next() == Some("br");
+        let named = words.next() == Some(wanted);
         let weight = words.find_map(|word| word.strip_prefix("q="));
         named && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0))
     })
@@ -194,8 +229,10 @@ mod tests {
                 "{path}"
             );
         }
-        let hidden = format!("{}.br", script());
-        assert_eq!(get(&hidden, &[]).await.status(), StatusCode::NOT_FOUND);
+        for ending in [".br", ".gz"] {
+            let hidden = format!("{}{ending}", script());
+            assert_eq!(get(&hidden, &[]).await.status(), StatusCode::NOT_FOUND);
+        }
         let posted = serve(Method::POST, Uri::from_static("/"), HeaderMap::new()).await;
         assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
@@ -209,8 +246,24 @@ mod tests {
         let small = get(&script(), &[(header::ACCEPT_ENCODING, "gzip, br;q=0.9")]).await;
         assert_eq!(small.headers()[header::CONTENT_ENCODING], "br");
         assert_eq!(small.headers()[header::VARY], "accept-encoding");
-        let refused = get(&script(), &[(header::ACCEPT_ENCODING, "gzip, br;q=0")]).await;
+        let http = get(&script(), &[(header::ACCEPT_ENCODING, "gzip, deflate")]).await;
+        assert_eq!(http.headers()[header::CONTENT_ENCODING], "gzip");
+        assert_ne!(http.headers()[header::ETAG], small.headers()[header::ETAG]);
+        let refused = get(&script(), &[(header::ACCEPT_ENCODING, "gzip;q=0, br;q=0")]).await;
         assert!(refused.headers().get(header::CONTENT_ENCODING).is_none());
+    }
+
+    #[tokio::test]
+    async fn people_who_went_astray_get_the_page_and_programs_a_problem() {
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        let astray = get("/chanels/n1/news", &[(header::ACCEPT, browser)]).await;
+        assert_eq!(astray.status(), StatusCode::NOT_FOUND);
+        let kind = &astray.headers()[header::CONTENT_TYPE];
+        assert_eq!(kind, "text/html; charset=utf-8");
+        let script = get("/assets/none.js", &[(header::ACCEPT, "*/*")]).await;
+        assert_eq!(script.status(), StatusCode::NOT_FOUND);
+        let kind = &script.headers()[header::CONTENT_TYPE];
+        assert_eq!(kind, "application/problem+json");
     }
 
     #[tokio::test]

@@ -15,7 +15,6 @@ use tokio::time::timeout;
 
 use super::Shared;
 use crate::guard::Visitor;
-use crate::history::EventList;
 use crate::hub::Reader;
 use crate::limits::{COMMENT_PERIOD, EVENT_STREAMS_MAX, EVENT_STREAMS_OF_ONE_MAX};
 use crate::metrics::Refusal;
@@ -83,6 +82,8 @@ impl Listener {
     }
 }
 
-pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Json<EventList>, Problem> {
-    api.history.list(&uri).await.map(Json)
+pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Response, Problem> {
+    let head = [(header::CACHE_CONTROL, "no-store")];
+    let list = api.history.list(&uri).await?;
+    Ok((head, Json(list)).into_response())
 }
