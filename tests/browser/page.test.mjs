@@ -156,7 +156,7 @@ describe('the page', needing('chromium', 'page'), () => {
     using('night');
     const page = await open(browser, `${mock.url}/`);
     await page.getByText('Ingest ingest-c is away').waitFor();
-    assert.equal(await page.locator('article.unknown').count(), 2);
+    assert.equal(await page.locator('article[data-tone=unknown]').count(), 2);
     assert.match(await page.title(), /^\(5\) /, 'four ill channels and an ingest');
     await close(page);
   });

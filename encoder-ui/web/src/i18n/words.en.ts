@@ -238,6 +238,7 @@ export const wordsEn = {
     seconds: 'Seconds',
     captureGo: 'Download',
     diagnose: 'Diagnose',
+    diagnoseText: 'Looks for the group now, also on the other NICs; takes some seconds.',
     diagnosing: 'Looking at it…',
     diagnosis: 'What was found',
     diagnosedWell: 'All is well.',

@@ -227,6 +227,7 @@ export const wordsZh: Words = {
     seconds: '秒数',
     captureGo: '下载',
     diagnose: '诊断',
+    diagnoseText: '立即查找该组播，也在其他网卡上查找；需要几秒钟。',
     diagnosing: '诊断中…',
     diagnosis: '诊断结果',
     diagnosedWell: '一切正常。',

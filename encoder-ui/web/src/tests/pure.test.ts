@@ -8,6 +8,7 @@ import { addressMistake, documentOf, emptyForm, formOf, mistakesOf } from '../li
 import * as format from '../lib/format';
 import { countIll, stateOf } from '../lib/health';
 import { History, linePath, SAMPLES_MAX } from '../lib/history';
+import { personOf } from '../lib/person';
 import { choose } from '../lib/playable';
 import * as wall from '../lib/wall';
 
@@ -132,6 +133,14 @@ describe('health', () => {
         [ingest('a'), ingest('b', 'away')],
       ),
     ).toBe(3);
+  });
+});
+
+describe('people', () => {
+  it('are named without the token that they came by', () => {
+    expect(personOf('token/ui/ann')).toBe('ann');
+    expect(personOf('token/ops')).toBe('ops');
+    expect(personOf('ann')).toBe('ann');
   });
 });
 
