@@ -333,6 +333,34 @@ describe('the page', needing('chromium', 'page'), () => {
     await close(page);
   });
 
+  test('an ingest offers what its description says: an older one has no dead button', async () => {
+    using('night');
+    const [one] = mock.ingests[0].channels.filter(({ id }) => id === 'ch013');
+    one.inputs = [...one.inputs, { url: 'udp://239.2.0.12:5000', interface: 'eth1' }];
+    const page = await open(browser, `${mock.url}/channels/ingest-a/ch013`);
+    const buttons = ['Download', 'Diagnose', 'Hold this input'].map((name) =>
+      page.getByRole('button', { name: new RegExp(name) }).first(),
+    );
+    for (const button of buttons) await button.waitFor();
+    const asked = () => mock.asked.filter((path) => path.endsWith('/openapi.json')).length;
+    assert.equal(asked(), 1);
+    await page.getByRole('link', { name: 'Wall', exact: true }).last().click();
+    await page.locator('article').first().waitFor();
+    await page.goBack();
+    for (const button of buttons) await button.waitFor();
+    assert.equal(asked(), 1, 'asked once');
+    mock.answers.set('GET /api/ingests/ingest-a/v1/openapi.json', {
+      status: 404,
+      body: { title: 'Not Found', status: 404, detail: 'no' },
+    });
+    await page.reload();
+    await until('the question', () => asked() === 2);
+    await settled(page);
+    for (const button of buttons) assert.equal(await button.count(), 0);
+    await page.getByRole('heading', { name: 'Definition' }).waitFor();
+    await close(page);
+  });
+
   test('the form says mistakes as one types, and stays as typed after a refusal', async () => {
     using('night');
     mock.answers.set('POST /api/ingests/ingest-a/v1/channels', {

@@ -19,6 +19,16 @@ const TYPES = {
   '.woff2': 'font/woff2',
 };
 
+/** Of an ingest that can do all that the page knows. */
+const DESCRIPTION = {
+  openapi: '3.1.0',
+  paths: {
+    '/api/v1/channels/{id}/capture.ts': { get: {} },
+    '/api/v1/channels/{id}/diagnose': { post: {} },
+    '/api/v1/channels/{id}/pin': { post: {}, delete: {} },
+  },
+};
+
 export class Mock {
   ingests = [];
   me = { name: 'ann', role: 'admin', login: true };
@@ -177,6 +187,7 @@ export class Mock {
     const at = rest.join('/');
     const known = this.ingests.find((one) => one.name === name);
     if (!known) return json({ title: 'Not Found', status: 404, detail: 'no such ingest' }, 404);
+    if (at === 'openapi.json') return json(DESCRIPTION);
     if (at.endsWith('/viewers')) {
       const since = new Date(Date.now() - 754_000).toISOString();
       return json({

@@ -8,6 +8,7 @@ import { addressMistake, documentOf, emptyForm, formOf, mistakesOf } from '../li
 import * as format from '../lib/format';
 import { countIll, stateOf } from '../lib/health';
 import { History, linePath, SAMPLES_MAX } from '../lib/history';
+import { operationsOf, OPERATIONS } from '../lib/offers';
 import { personOf } from '../lib/person';
 import { choose } from '../lib/playable';
 import * as wall from '../lib/wall';
@@ -133,6 +134,22 @@ describe('health', () => {
         [ingest('a'), ingest('b', 'away')],
       ),
     ).toBe(3);
+  });
+});
+
+describe('what an ingest offers', () => {
+  it('is read from its description', () => {
+    const description = {
+      paths: {
+        '/api/v1/channels/{id}/pin': { post: {}, delete: {} },
+        '/channels/{channel}/diagnose': { post: {} },
+      },
+    };
+    const offered = operationsOf(description);
+    expect(offered.has(OPERATIONS.pin)).toBe(true);
+    expect(offered.has(OPERATIONS.diagnose)).toBe(true);
+    expect(offered.has(OPERATIONS.capture)).toBe(false);
+    for (const nothing of [null, {}, { paths: {} }]) expect(operationsOf(nothing).size).toBe(0);
   });
 });
 
