@@ -9,7 +9,7 @@ use common::api::tr101290::Indicator;
 
 use crate::limits::{ERRORS_KEPT, ERRORS_KEPT_FOR};
 use crate::live::{ChannelCounters, ErrorSeen};
-use crate::signal::reason::Recent;
+use crate::signal::recent::Recent;
 
 /// The counters that the keeper has seen of one channel.
 #[derive(Debug, Default)]
@@ -60,6 +60,8 @@ impl Tally {
         ] {
             count.tell(load(value), now_ms);
         }
+        let indicators = &counters.tr101290;
+        recent.tell_damage(|one| load(&indicators[one.index()]), now_ms);
         let restarts = load(&counters.source_restarts);
         let restarted = (restarts != self.restarts).then_some(restarts);
         self.restarts = restarts;
@@ -149,6 +151,21 @@ mod tests {
             tally.look(&counters, 0, 0);
         }
         assert_eq!(tally.errors().len(), ERRORS_KEPT);
+    }
+
+    #[test]
+    fn damage_is_seen_and_what_a_loss_has_torn_is_not() {
+        let counters = ChannelCounters::default();
+        let mut tally = Tally::default();
+        let count = &counters.tr101290[Indicator::SyncByteError.index()];
+        count.store(3, Relaxed);
+        tally.look(&counters, 100, 100);
+        let damage = |tally: &Tally, now_ms| tally.recent.damage(now_ms).count();
+        assert_eq!(damage(&tally, 100), 1);
+        counters.lost_unattributed.store(7, Relaxed);
+        count.store(4, Relaxed);
+        tally.look(&counters, 5000, 5000);
+        assert_eq!(damage(&tally, 5000), 0);
     }
 
     #[test]

@@ -22,6 +22,7 @@
 //! - [`watch`]: what is followed of each PID that a PMT names
 //! - [`describe`]: services as the API shows them
 //! - [`jitter`]: how unevenly datagrams arrive
+//! - [`recent`]: when each kind of error was counted last
 //! - [`reason`]: one verdict from all of it
 
 pub mod access;
@@ -38,6 +39,7 @@ pub mod pes;
 pub mod pids;
 pub mod prelude;
 pub mod reason;
+pub mod recent;
 pub mod section;
 pub mod si;
 pub mod tables;

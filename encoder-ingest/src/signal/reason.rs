@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 
 use common::api::channel::{ChannelStatus, Reason, State};
+use common::api::tr101290::Indicator;
+
+use super::recent::{Count, Recent};
 
 /// What is known of a channel at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -53,24 +56,6 @@ pub struct FilterFacts {
     pub value: u8,
 }
 
-/// When each kind of error was last counted.
-#[derive(Debug, Clone, Default)]
-pub struct Recent {
-    pub kernel: Count,
-    pub network: Count,
-    pub unattributed: Count,
-    pub upstream: Count,
-    pub scrambled: Count,
-    pub unaligned: Count,
-}
-
-/// A counter, and when it last moved.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Count {
-    value: u64,
-    moved_ms: Option<u64>,
-}
-
 /// Whether TS flows: with hysteresis, so that a stray datagram is no return.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Flow {
@@ -91,23 +76,9 @@ pub struct Verdict {
 /// TS that comes again for less is not said to flow yet.
 const STEADY_MS: u64 = 200;
 
-/// Errors make a channel `degraded` for so long.
-const RECENT_MS: u64 = 2000;
-
-impl Count {
-    /// Tells the counter's present value.
-    pub fn tell(&mut self, value: u64, now_ms: u64) {
-        if value != self.value {
-            self.value = value;
-            self.moved_ms = Some(now_ms);
-        }
-    }
-
-    fn is_recent(self, now_ms: u64) -> bool {
-        self.moved_ms
-            .is_some_and(|moved| now_ms.saturating_sub(moved) < RECENT_MS)
-    }
-}
+/// Datagrams that come so long after the last TS hold none. The last one with TS seems younger than
+/// its TS by up to the time between two looks at it.
+const WITHOUT_TS_MS: u64 = 500;
 
 impl Flow {
     /// Tells when TS last came; answers whether it flows.
@@ -141,7 +112,11 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
     if facts.flows {
         return receiving(facts, name);
     }
-    if within(facts.last_datagram_ms) && !within(facts.last_ts_ms) {
+    let strange = |datagram_ms: u64| {
+        let since_ts = facts.last_ts_ms.map(|ts| datagram_ms.saturating_sub(ts));
+        since_ts.is_none_or(|since| since >= WITHOUT_TS_MS)
+    };
+    if within(facts.last_datagram_ms.filter(|last| strange(*last))) && !within(facts.last_ts_ms) {
         let detail = format!(
             "datagrams come for {} on {name}, but they hold no TS packets: look at what the source sends",
             facts.group
@@ -341,6 +316,14 @@ fn receiving(facts: &Facts<'_>, name: &str) -> Verdict {
     if is_recent(recent.scrambled) && !facts.scrambled_expected {
         return degraded(Reason::Scrambled, "packets are scrambled: players need the key; `scrambled: expected` says that this is meant".to_owned());
     }
+    let damage: Vec<&str> = recent.damage(facts.now_ms).map(Indicator::as_str).collect();
+    if !damage.is_empty() {
+        let damage = damage.join(", ");
+        let detail = format!(
+            "nothing is lost on the way, but the stream itself is damaged ({damage}): look at the encoder or multiplexer that sends it"
+        );
+        return degraded(Reason::UpstreamErrors, detail).param("damage", damage);
+    }
     let well = |detail| Verdict::new(State::Receiving, Reason::Ok, facts, name, detail);
     if is_recent(recent.unaligned) {
         let detail = "datagrams do not hold whole TS packets, which costs CPU: let the source send pkt_size=1316";
@@ -482,6 +465,24 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_stops_was_no_garbage() {
+        let none = Recent::default();
+        let at = |now_ms, last_ts_ms, last_datagram_ms| {
+            judged(&Facts {
+                now_ms,
+                flows: false,
+                last_ts_ms: Some(last_ts_ms),
+                last_datagram_ms: Some(last_datagram_ms),
+                ..facts(&none)
+            })
+        };
+        let stopped = (State::Stopped, Reason::Stopped);
+        // The last datagram was seen by a look 99 ms after its TS had come.
+        assert_eq!(at(11_000, 10_000, 10_099), stopped);
+        assert_eq!(at(11_000, 10_000, 10_999), (State::Waiting, Reason::NotTs));
+    }
+
+    #[test]
     fn a_stray_datagram_is_no_return() {
         let mut flow = Flow::default();
         let tell = |flow: &mut Flow, last, now| flow.tell(last, 1000, now);
@@ -555,6 +556,12 @@ mod tests {
     fn errors_degrade_for_two_seconds_in_the_order_of_their_cause() {
         let mut recent = Recent::default();
         assert_eq!(judged(&facts(&recent)), (State::Receiving, Reason::Ok));
+        recent.tell_damage(|one| u64::from(one == Indicator::CrcError), 9_000);
+        assert_eq!(
+            judged(&facts(&recent)),
+            (State::Degraded, Reason::UpstreamErrors)
+        );
+        assert_eq!(verdict(&facts(&recent)).params["damage"], "crc_error");
         recent.scrambled.tell(1, 9_000);
         assert_eq!(
             judged(&facts(&recent)),
@@ -565,10 +572,11 @@ mod tests {
                 scrambled_expected: true,
                 ..facts(&recent)
             }),
-            (State::Receiving, Reason::Ok)
+            (State::Degraded, Reason::UpstreamErrors)
         );
         recent.upstream.tell(1, 9_000);
         assert_eq!(judged(&facts(&recent)).1, Reason::UpstreamErrors);
+        assert!(!verdict(&facts(&recent)).params.contains_key("damage"));
         recent.unattributed.tell(1, 9_000);
         assert_eq!(judged(&facts(&recent)).1, Reason::LossBeforeNic);
         recent.network.tell(1, 9_000);

@@ -111,6 +111,26 @@ fn a_stream_of_which_all_packets_are_scrambled_is_said_to_be() {
     );
 }
 
+/// On plain TS too: what came in a datagram was not changed by the network.
+#[test]
+fn a_stream_that_is_damaged_with_nothing_lost_is_the_sources_fault() {
+    damaged(
+        Wrap::Plain,
+        |number, ts| {
+            let picture = |packet: &&mut [u8]| check::pid(packet) == PID_VIDEO;
+            if number.is_multiple_of(10)
+                && let Some(packet) = ts.chunks_exact_mut(PACKET).find(picture)
+            {
+                // transport_error_indicator
+                packet[1] |= 0x80;
+            }
+        },
+        "degraded",
+        "upstream_errors",
+        "the stream itself is damaged (transport_error)",
+    );
+}
+
 /// One packet in a hundred is lost on the path.
 fn lossy_path(wrap: Wrap, reason: &str, sentence: &str) {
     if !can_run(&[Need::Namespaces]) {

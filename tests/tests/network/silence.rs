@@ -34,7 +34,24 @@ fn a_stream_that_stops_is_joined_anew_and_comes_back() {
     ingest.wait_status("news", "receiving", "ok", VERDICT);
     let events = ingest.http().get("/api/v1/events.json").text();
     let events: serde_json::Value = serde_json::from_str(&events).expect("JSON");
-    let mut list = events["events"].as_array().expect("events").iter();
+    let list = events["events"].as_array().expect("events").iter();
+    let verdicts = list
+        .clone()
+        .filter(|event| event["kind"] == "channel_state");
+    let reasons: Vec<&str> = verdicts
+        .filter_map(|event| event["reason"].as_str())
+        .collect();
+    // Before the source began: whether that was told depends on who was first.
+    let reasons: Vec<&str> = reasons
+        .into_iter()
+        .filter(|reason| *reason != "never_received")
+        .collect();
+    assert_eq!(
+        reasons,
+        ["ok", "stopped", "ok"],
+        "nothing else was ever said"
+    );
+    let mut list = list;
     let rejoined = list.find(|event| event["kind"] == "rejoined");
     let facts = &rejoined.expect("it is told")["params"];
     assert_eq!(facts["group"], GROUP, "{facts}");

@@ -65,8 +65,8 @@ export const codesEn: Codes = {
       act: 'Look at the way and at the encoder; RTP would tell which of them it is.',
     },
     upstream_errors: {
-      short: 'Lost by the source',
-      why: 'TS packets are missing although every RTP packet came: the source itself loses them.',
+      short: 'Faulty at the source',
+      why: 'The source sends a faulty stream: TS packets are missing in whole RTP, or are damaged.',
       act: 'Look at the encoder or multiplexer that sends {group}.',
     },
     scrambled: {

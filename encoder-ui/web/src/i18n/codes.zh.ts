@@ -63,8 +63,8 @@ export const codesZh: Codes = {
       act: '请检查线路和编码器；改用 RTP 可以区分两者。',
     },
     upstream_errors: {
-      short: '信源丢包',
-      why: 'RTP 包全部到达，但 TS 包缺失：是信源自身丢失的。',
+      short: '信源有错',
+      why: '信源发送的流有错：RTP 包全部到达但 TS 包缺失，或收到的流已损坏。',
       act: '请检查发送 {group} 的编码器或复用器。',
     },
     scrambled: {
