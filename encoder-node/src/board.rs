@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use common::api::node::{Heartbeat, JobReport};
+use common::api::node::{HEARTBEAT_BYTES_MAX, Heartbeat, JobReport, ReportedState};
 use tokio::sync::watch;
 
 use crate::job::JobView;
@@ -76,6 +76,27 @@ impl Board {
     }
 }
 
+/// A heartbeat as JSON, no larger than an ingest takes. Where there are too many jobs for it, the
+/// last lines of ffmpeg are left out: first of those that run, then of all.
+///
+/// # Errors
+/// Only numbers that JSON can't hold.
+pub fn bounded(mut heartbeat: Heartbeat) -> serde_json::Result<Vec<u8>> {
+    let mut body = serde_json::to_vec(&heartbeat)?;
+    for runs in [true, false] {
+        if body.len() <= HEARTBEAT_BYTES_MAX {
+            break;
+        }
+        for job in &mut heartbeat.jobs {
+            if (job.state == ReportedState::Running) == runs {
+                job.progress.stderr_tail.clear();
+            }
+        }
+        body = serde_json::to_vec(&heartbeat)?;
+    }
+    Ok(body)
+}
+
 fn report(job: &BoardJob) -> JobReport {
     let view = &job.view;
     let why = view.why.clone();
@@ -95,8 +116,6 @@ fn report(job: &BoardJob) -> JobReport {
 
 #[cfg(test)]
 mod tests {
-    use common::api::node::ReportedState;
-
     use super::*;
     use crate::job::JobKey;
 
@@ -140,5 +159,31 @@ mod tests {
         assert!(board.says_the_same(&other));
         other.jobs[0].view.state = ReportedState::Failed;
         assert!(!board.says_the_same(&other));
+    }
+
+    #[test]
+    fn a_heartbeat_of_many_jobs_leaves_out_what_ffmpeg_said() {
+        let jobs = (0..1000).map(|number| job("n1", &format!("c{number}.snapshot")));
+        let board = Board {
+            jobs: jobs.collect(),
+            ..Board::default()
+        };
+        let who = Identity {
+            name: "node".to_owned(),
+            instance: "1f".to_owned(),
+        };
+        let mut beat = board.heartbeat(&who, Some("n1"), 5);
+        for job in &mut beat.jobs {
+            job.progress.stderr_tail = vec!["x".repeat(200); 20];
+        }
+        beat.jobs[0].state = ReportedState::Failed;
+        let body = bounded(beat.clone()).expect("JSON");
+        assert!(body.len() <= HEARTBEAT_BYTES_MAX, "{}", body.len());
+        let sent: Heartbeat = serde_json::from_slice(&body).expect("a heartbeat");
+        let lines = |job: usize| sent.jobs[job].progress.stderr_tail.len();
+        assert_eq!((lines(0), lines(1)), (20, 0), "why one failed is kept");
+        beat.jobs.truncate(2);
+        let body = bounded(beat.clone()).expect("JSON");
+        assert_eq!(body, serde_json::to_vec(&beat).expect("JSON"));
     }
 }

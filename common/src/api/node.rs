@@ -1,9 +1,8 @@
 //! What processing nodes and ingests say to each other, and what an ingest shows of both.
 //!
 //! Nodes call, ingests answer: each second a [`Heartbeat`], answered by the full list of jobs that
-//! the node shall run for this ingest ([`Orders`]). Keys that the other does not know are passed
-//! over here, unlike in what people write: nodes and ingests of two versions must get along while
-//! a cluster is upgraded.
+//! the node shall run for this ingest ([`Orders`]). A node passes over keys of orders that it does
+//! not know, an ingest refuses those of heartbeats: while a cluster is upgraded, ingests go first.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::profile::Profile;
+
+/// The body of a heartbeat. A larger one gets 413, so nodes leave out ffmpeg's last lines before.
+pub const HEARTBEAT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The body of `POST /api/v1/nodes/{name}/heartbeat`: how a node fares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -238,7 +240,44 @@ pub enum JobState {
     Handover,
 }
 
+impl ReportedState {
+    pub const ALL: [Self; 5] = [
+        Self::Starting,
+        Self::Running,
+        Self::Refused,
+        Self::Failed,
+        Self::Stopping,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
 impl JobReason {
+    pub const ALL: [Self; 13] = [
+        Self::NoSlots,
+        Self::EncoderMissing,
+        Self::FfmpegFailed,
+        Self::InputRefused,
+        Self::OutputRefused,
+        Self::Stalled,
+        Self::TooSlow,
+        Self::NoNode,
+        Self::NoSuitableNode,
+        Self::WaitingForParent,
+        Self::Draining,
+        Self::UnknownProfile,
+        Self::MaxChannels,
+    ];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -318,12 +357,20 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_nodes_heartbeat_is_understood() {
-        let heartbeat: Heartbeat = serde_json::from_str(
-            r#"{"version":"9","instance":"x","slots":4,"free_slots":3.95,"encoders":["aac"],
-                "ffmpeg":"9.1","draining":false,"jobs":[],"revision":0,"gpus":["a"]}"#,
-        )
-        .expect("a heartbeat");
-        assert!((heartbeat.free_slots - 3.95).abs() < 1e-9);
+    fn every_word_is_what_json_says() {
+        for state in ReportedState::ALL {
+            assert_eq!(serde_json::to_value(state).expect("JSON"), state.as_str());
+        }
+        for reason in JobReason::ALL {
+            assert_eq!(serde_json::to_value(reason).expect("JSON"), reason.as_str());
+        }
+    }
+
+    #[test]
+    fn orders_of_a_newer_ingest_are_understood() {
+        let orders: Orders =
+            serde_json::from_str(r#"{"ingest":"n1","revision":1,"jobs":[],"zone":"a"}"#)
+                .expect("orders");
+        assert_eq!(orders.jobs, []);
     }
 }

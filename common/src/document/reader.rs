@@ -117,12 +117,7 @@ impl<'a> Cursor<'a> {
     /// Text of so many characters, none of which is a control character: what is shown on one line.
     #[must_use]
     pub fn text(&self, characters: RangeInclusive<usize>) -> Option<&'a str> {
-        let Value::Text(text) = &self.node.value else {
-            self.wrong_type("text");
-            return None;
-        };
-        let (min, max) = (*characters.start(), *characters.end());
-        self.within("characters", text.chars().count(), min, max)?;
+        let text = self.prose(characters)?;
         if text.chars().any(char::is_control) {
             self.reject(
                 MistakeCode::ControlCharacters,
@@ -130,6 +125,18 @@ impl<'a> Cursor<'a> {
             );
             return None;
         }
+        Some(text)
+    }
+
+    /// Text of so many characters, whichever: what another program has written.
+    #[must_use]
+    pub fn prose(&self, characters: RangeInclusive<usize>) -> Option<&'a str> {
+        let Value::Text(text) = &self.node.value else {
+            self.wrong_type("text");
+            return None;
+        };
+        let (min, max) = (*characters.start(), *characters.end());
+        self.within("characters", text.chars().count(), min, max)?;
         Some(text)
     }
 

@@ -71,17 +71,17 @@ pub const UPLOADS_PER_JOB_MAX: usize = 4;
 /// A snapshot. A larger one gets 413.
 pub const SNAPSHOT_BYTES_MAX: usize = 512 * 1024;
 
-/// The body of a heartbeat: some hundred jobs with the last words of each. A larger one gets 413.
-pub const HEARTBEAT_BYTES_MAX: usize = 2 << 20;
-
 /// Jobs that a heartbeat may report. One with more is refused.
 pub const HEARTBEAT_JOBS_MAX: usize = 4096;
 
 /// Encoders that a node may have. A heartbeat with more is refused.
 pub const NODE_ENCODERS_MAX: usize = 512;
 
-/// Bytes of any other text in a heartbeat. A longer one is refused.
-pub const HEARTBEAT_TEXT_BYTES_MAX: usize = 1024;
+/// Characters of any other text in a heartbeat. A longer one is refused.
+pub const HEARTBEAT_TEXT_CHARACTERS_MAX: usize = 1024;
+
+/// Facts about a job in a heartbeat. One with more is refused.
+pub const HEARTBEAT_PARAMS_MAX: usize = 64;
 
 /// Lines that are kept of what ffmpeg wrote last. The older ones of more are dropped.
 pub const STDERR_LINES_MAX: usize = 20;

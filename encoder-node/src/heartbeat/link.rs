@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::links::Links;
-use crate::board::{Board, Boards, Identity};
+use crate::board::{Board, Boards, Identity, bounded};
 use crate::client::{self, ClientError, Credentials, encoded};
 use crate::limits::{
     ANSWER_WITHIN, HEARTBEAT_GAP, HEARTBEAT_PAUSE_MAX, HEARTBEAT_PERIOD, ORDERS_BYTES_MAX,
@@ -153,7 +153,7 @@ async fn beat(
     revision: u64,
 ) -> Result<Orders, BeatError> {
     let beat = board.heartbeat(&caller.identity, ingest, revision);
-    let body = Full::new(Bytes::from(serde_json::to_vec(&beat)?));
+    let body = Full::new(Bytes::from(bounded(beat)?));
     let name = &caller.identity.name;
     let path = format!("/api/v1/nodes/{}/heartbeat", encoded(name));
     let mut request = client::request(Method::POST, address, &path, &caller.credentials, body);

@@ -139,10 +139,25 @@ fn what_is_no_heartbeat_is_refused() {
     let scene = Scene::new();
     let ingest = Ingest::start(&scene.node, &Options::new("eth0"));
     let node = FakeNode::new(ingest.http(), "n1", 2.0);
-    let _ = node.say(&json!({"version": "1"})).problem(400);
+    let refused = node.say(&json!({"version": "1"})).problem(400);
+    assert_eq!(refused["reason"], "mistakes", "{refused}");
+    assert_eq!(refused["errors"].as_array().map(Vec::len), Some(8));
     let mut says = node.says();
     says["slots"] = json!(-1);
-    let _ = node.say(&says).problem(400);
+    says["gpus"] = json!(2);
+    let refused = node.say(&says).problem(400);
+    let mut at: Vec<&str> = refused["errors"]
+        .as_array()
+        .expect("errors")
+        .iter()
+        .filter_map(|error| error["pointer"].as_str())
+        .collect();
+    at.sort_unstable();
+    assert_eq!(at, ["/gpus", "/slots"], "{refused}");
+    let mut large = node.says();
+    large["ffmpeg"] = json!("x".repeat(1024 * 1024));
+    let refused = node.say(&large).problem(413);
+    assert_eq!(refused["params"]["max_bytes"], "1048576", "{refused}");
     let odd = FakeNode::new(ingest.http(), "a%20b", 2.0);
     let _ = odd.say(&odd.says()).problem(400);
     let nodes = ingest.http().get("/api/v1/nodes").json();

@@ -13,6 +13,7 @@ mod describe;
 mod diagnose;
 mod errors;
 mod events;
+mod heartbeat;
 mod interfaces;
 mod nodes;
 mod output;
@@ -29,7 +30,6 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::{Router, middleware};
-use common::document::DOCUMENT_BYTES_MAX;
 use common::problem::Problem;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -45,7 +45,8 @@ pub fn router(control: Arc<Control>) -> Router {
     router
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(DOCUMENT_BYTES_MAX))
+        // Bodies have been read within bounds before they come here.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(request::no_store))
         .with_state(control)
 }
@@ -64,7 +65,7 @@ fn described() -> OpenApiRouter<Arc<Control>> {
         .routes(routes!(errors::list))
         .routes(routes!(snapshot::read))
         .routes(routes!(nodes::list))
-        .routes(routes!(nodes::heartbeat))
+        .routes(routes!(nodes::beat))
         .routes(routes!(nodes::jobs))
         .routes(routes!(output::put))
         .routes(routes!(viewers::list))

@@ -5,28 +5,26 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use common::api::node::{Heartbeat, JobList, NodeList, Orders, Progress};
+use common::api::node::{HEARTBEAT_BYTES_MAX, Heartbeat, JobList, NodeList, Orders};
 use common::problem::Problem;
 
 use super::Shared;
-use super::request::{Asker, Body, IdPath, body, busy};
-use crate::limits::{
-    HEARTBEAT_BYTES_MAX, HEARTBEAT_JOBS_MAX, HEARTBEAT_TEXT_BYTES_MAX, HOST_NAME_BYTES_MAX,
-    NODE_ENCODERS_MAX, NODES_MAX, STDERR_LINE_BYTES_MAX, STDERR_LINES_MAX,
-};
+use super::heartbeat;
+use super::request::{Asker, Body, IdPath, body, busy, mistaken};
+use crate::limits::{HOST_NAME_BYTES_MAX, NODES_MAX};
 use crate::nodes::leases::LeaseRefused;
 
 /// A processing node says how it fares, and is told what it shall run. The answer is held for up to
 /// 900 ms while the node's `revision` is that of its orders, and given at once when they change.
-/// Keys that are not known here are passed over: the node may be of a later version.
+/// Keys that are not known here are mistakes, as everywhere: ingests are upgraded before nodes.
 #[utoipa::path(post, path = "/nodes/{name}/heartbeat", tag = "nodes", params(("name" = String, Path)), request_body = Heartbeat, responses(
     (status = 200, description = "The full list of jobs that it shall run for this ingest", body = Orders),
-    (status = 400, description = "The body is no heartbeat", body = Problem, content_type = "application/problem+json"),
+    (status = 400, description = "Every mistake in the body, or no name for a node", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "Another instance of this name is alive", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "There are too many nodes", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn heartbeat(
+pub(super) async fn beat(
     State(control): Shared,
     path: IdPath,
     asker: Asker,
@@ -34,7 +32,7 @@ pub(super) async fn heartbeat(
 ) -> Result<Json<Orders>, Problem> {
     let name = node_name(path)?;
     let bytes = body(given, HEARTBEAT_BYTES_MAX)?;
-    let heartbeat = read(&bytes)?;
+    let heartbeat = heartbeat::read(&bytes).map_err(mistaken)?;
     let address = asker.map_or(IpAddr::from([0, 0, 0, 0]), |actor| actor.address);
     let orders = control.nodes.heartbeat(&name, address, heartbeat).await;
     orders.map(Json).map_err(|error| refused(&name, &error))
@@ -65,55 +63,14 @@ fn node_name(path: IdPath) -> Result<String, Problem> {
     let name = super::request::id(path)?;
     let name = name.as_str();
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if (1..=HOST_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(letter) {
+    let named = name.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    if name.len() <= HOST_NAME_BYTES_MAX && named && name.bytes().all(letter) {
         return Ok(name.to_owned());
     }
     let detail = format!(
-        "{name:?} can't be the name of a node: use letters, digits, \".\", \"_\" and \"-\", at most {HOST_NAME_BYTES_MAX}"
+        "{name:?} can't be the name of a node: use letters, digits, \".\", \"_\" and \"-\", one letter or digit at least, at most {HOST_NAME_BYTES_MAX}"
     );
     Err(wrong(detail))
-}
-
-fn read(bytes: &[u8]) -> Result<Heartbeat, Problem> {
-    let mut heartbeat: Heartbeat = serde_json::from_slice(bytes)
-        .map_err(|error| wrong(format!("this is no heartbeat: {error}")))?;
-    for (what, count, most) in [
-        ("jobs", heartbeat.jobs.len(), HEARTBEAT_JOBS_MAX),
-        ("encoders", heartbeat.encoders.len(), NODE_ENCODERS_MAX),
-    ] {
-        if count > most {
-            return Err(wrong(format!("{count} {what}: at most {most} are taken")));
-        }
-    }
-    let own = [&heartbeat.version, &heartbeat.instance, &heartbeat.ffmpeg];
-    let own = own.into_iter().chain(&heartbeat.encoders);
-    let told = heartbeat.jobs.iter().flat_map(|job| {
-        let params = job.params.iter().flat_map(|(name, value)| [name, value]);
-        [&job.id, &job.detail].into_iter().chain(params)
-    });
-    if let Some(long) = own
-        .chain(told)
-        .find(|text| text.len() > HEARTBEAT_TEXT_BYTES_MAX)
-    {
-        let start: String = long.chars().take(40).collect();
-        return Err(wrong(format!(
-            "the text {start:?}... is longer than {HEARTBEAT_TEXT_BYTES_MAX} bytes"
-        )));
-    }
-    for job in &mut heartbeat.jobs {
-        trim(&mut job.progress);
-    }
-    Ok(heartbeat)
-}
-
-/// The newest lines, and the beginning of each.
-fn trim(progress: &mut Progress) {
-    let lines = &mut progress.stderr_tail;
-    lines.drain(..lines.len().saturating_sub(STDERR_LINES_MAX));
-    for line in lines {
-        let end = line.floor_char_boundary(STDERR_LINE_BYTES_MAX);
-        line.truncate(end);
-    }
 }
 
 fn wrong(detail: String) -> Problem {
@@ -136,33 +93,5 @@ fn refused(name: &str, error: &LeaseRefused) -> Problem {
                 .param("max", NODES_MAX),
         ),
         LeaseRefused::Slots { .. } => wrong(detail),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn body(text: &str) -> String {
-        let tail = vec!["x".repeat(300); 30];
-        serde_json::json!({
-            "version": "1", "instance": "i", "slots": 4, "free_slots": 3.5, "encoders": ["aac"],
-            "ffmpeg": "5.1.9", "draining": false, "revision": 0, "of_a_later_version": 1,
-            "jobs": [{"id": "a.b", "epoch": 1, "state": "running", "reason": null, "params": {},
-                "detail": text, "stderr_tail": tail}],
-        })
-        .to_string()
-    }
-
-    #[test]
-    fn what_a_node_says_is_bounded() {
-        let heartbeat = read(body("").as_bytes()).expect("a heartbeat");
-        let tail = &heartbeat.jobs[0].progress.stderr_tail;
-        assert_eq!(tail.len(), STDERR_LINES_MAX);
-        assert!(tail.iter().all(|line| line.len() == STDERR_LINE_BYTES_MAX));
-        let long = "x".repeat(HEARTBEAT_TEXT_BYTES_MAX + 1);
-        for wrong in [body(&long).as_str(), "{}", "", "[1"] {
-            assert_eq!(read(wrong.as_bytes()).expect_err(wrong).status, 400);
-        }
     }
 }
