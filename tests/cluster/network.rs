@@ -134,8 +134,8 @@ fn one_outside_watch_from_is_refused_without_a_token_and_admitted_with_one() {
     system.await_channel(&base, "testcard", seconds(30));
     let url = format!("{base}/channels/testcard.ts");
     let (status, body) = request("GET", &url, None, None);
-    assert_eq!(status, 401, "{body}");
-    assert!(body.contains("token_missing"), "{body}");
+    assert_eq!(status, 403, "{body}");
+    assert!(body.contains("--watch-from"), "{body}");
     let (status, _) = request("HEAD", &format!("{url}?token=dev-ui"), None, None);
     assert_eq!(status, 200);
     assert_eq!(pods("encoder", "encoder-ingest").len(), 1);

@@ -41,24 +41,35 @@ pub struct Watch {
 
 impl WatchAccess {
     /// # Errors
-    /// 401 or 403.
+    /// 403 without a token, 401 with one that is not known.
     pub fn check(&self, peer: Peer, headers: &HeaderMap, query: &Query) -> Result<(), Refused> {
         if self.from.iter().any(|network| network.contains(&peer.ip())) {
             return Ok(());
         }
-        let Some(tokens) = &self.tokens else {
-            let detail = format!("{} may not watch: it is not in --watch-from", peer.ip());
-            let status = StatusCode::FORBIDDEN;
-            let refused = Refused::new(status, Refusal::Access, detail);
-            return Err(refused.param("address", peer.ip()));
-        };
         let presented = bearer(headers).or_else(|| query.get("token"));
+        let presented = presented.filter(|token| !token.is_empty());
+        let (Some(tokens), Some(presented)) = (&self.tokens, presented) else {
+            return Err(self.outside(peer));
+        };
         let roles = [Role::Admin, Role::Node, Role::Watch];
-        let found = authorize(&tokens.tokens(), presented, &roles);
+        let found = authorize(&tokens.tokens(), Some(presented), &roles);
         found.map(|_| ()).map_err(|problem| Refused {
             problem: Box::new(problem),
             reason: Refusal::Access,
         })
+    }
+
+    /// Not 401: it asks for a login (RFC 9110, 15.5.2), and players would show one.
+    fn outside(&self, peer: Peer) -> Refused {
+        let ip = peer.ip();
+        let detail = if self.tokens.is_some() {
+            format!(
+                "{ip} may not watch without a token, for it is not in --watch-from: send Authorization: Bearer TOKEN, or ?token=TOKEN"
+            )
+        } else {
+            format!("{ip} may not watch: it is not in --watch-from")
+        };
+        Refused::new(StatusCode::FORBIDDEN, Refusal::Access, detail).param("address", ip)
     }
 }
 
@@ -243,8 +254,9 @@ mod tests {
         let path = "/channels/a.ts";
         assert_eq!(check(&access, "10.1.2.3", None, path), 200);
         assert_eq!(check(&access, "[::ffff:10.1.2.3]", None, path), 200);
-        assert_eq!(check(&access, "192.0.2.1", None, path), 401);
-        assert_eq!(check(&access, "[::ffff:192.0.2.1]", None, path), 401);
+        assert_eq!(check(&access, "192.0.2.1", None, path), 403);
+        assert_eq!(check(&access, "192.0.2.1", None, "/a.ts?token="), 403);
+        assert_eq!(check(&access, "[::ffff:192.0.2.1]", None, path), 403);
         assert_eq!(check(&access, "192.0.2.1", Some("wrong"), path), 401);
         for token in ["www", "nnn", "aaa"] {
             assert_eq!(check(&access, "192.0.2.1", Some(token), path), 200);
