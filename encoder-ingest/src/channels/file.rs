@@ -206,7 +206,15 @@ fn read_profiles(at: &Cursor<'_>) -> Option<Profiles> {
         }
         let read = profile::read(&at);
         match name.parse() {
-            Ok(name) => profiles.extend(read.map(|profile| (name, profile))),
+            // A wrong one stands in for itself, so that channels may name it: nothing of this
+            // file will be used.
+            Ok(name) => {
+                let wrong = Profile {
+                    video: None,
+                    audio: None,
+                };
+                profiles.insert(name, read.unwrap_or(wrong));
+            }
             Err(error) => at.push(Mistake::explained(&error, name)),
         }
     }

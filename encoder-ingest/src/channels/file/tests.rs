@@ -177,6 +177,15 @@ fn a_body_is_one_channel_and_its_id_is_that_of_the_path() {
 }
 
 #[test]
+fn a_wrong_profile_is_no_mistake_of_the_channels_that_name_it() {
+    let text = "channels: [{id: a, inputs: [{url: 'udp://239.1.1.1:1'}], renditions: [mobile]}]\n\
+        profiles: {mobile: {audio: aac}}";
+    let found = declared(text).expect_err("no rate");
+    let at: Vec<&str> = found.iter().map(|one| one.pointer.as_str()).collect();
+    assert_eq!(at, ["/profiles/mobile/audio_kbps"]);
+}
+
+#[test]
 fn profiles_that_operators_bring_are_checked_and_not_used() {
     let profiles = declared(EXAMPLE).expect("the example").profiles;
     let text = "channels: [{id: a, inputs: [{url: 'udp://239.1.1.1:1'}], renditions: [mobile]}]";
