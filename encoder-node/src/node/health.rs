@@ -1,6 +1,11 @@
 //! What Kubernetes and Prometheus are told.
 
-use common::ops::Operations;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use common::ops::{self, Operations};
+use common::problem::Problem;
 
 use crate::board::Boards;
 use crate::heartbeat::links::Links;
@@ -16,6 +21,28 @@ impl Health {
     pub(super) const fn new(boards: Boards, links: Links) -> Self {
         Self { boards, links }
     }
+}
+
+/// All that the port answers.
+pub(super) fn router(health: Health) -> Router {
+    ops::router(Arc::new(health))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+}
+
+async fn no_such_path(uri: Uri) -> Problem {
+    let detail = format!("there is no {}: use /live, /ready or /metrics", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, detail)
+        .reason("no_such_path")
+        .param("path", uri.path())
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} takes no {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        .reason("no_such_method")
+        .param("method", method)
+        .param("path", uri.path())
 }
 
 impl Operations for Health {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use common::shutdown::{self, Shutdown, Signals};
-use common::{listen, ops, telemetry};
+use common::{listen, telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -133,8 +133,7 @@ async fn ask_ffmpeg(program: std::path::PathBuf, offers: mpsc::Sender<Found>) {
 
 /// Health and metrics, until the end.
 async fn answer(listener: TcpListener, health: Health, mut stopping: Shutdown) {
-    let router = ops::router(Arc::new(health));
-    let serving = axum::serve(listener, router)
+    let serving = axum::serve(listener, health::router(health))
         .with_graceful_shutdown(async move { stopping.requested().await });
     if let Err(error) = serving.await {
         tracing::error!("cannot answer requests: {error}");

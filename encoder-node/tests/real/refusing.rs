@@ -19,6 +19,9 @@ fn without_ffmpeg_it_is_not_ready_and_says_so() {
             .contains("cannot run /nonexistent/ffmpeg")
     });
     assert_eq!(node.get("/ready").0, 503);
+    let (status, text) = node.get("/nothing");
+    assert_eq!(status, 404);
+    assert!(text.contains("\"reason\":\"no_such_path\""), "{text}");
     ingest.order(&[preview(1)]);
     let report = ingest.report("news.preview", "is refused", |job| {
         job.state == ReportedState::Refused

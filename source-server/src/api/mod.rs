@@ -8,6 +8,7 @@ pub use view::StreamDocument;
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -33,6 +34,7 @@ pub struct Api {
 }
 
 type Answer = Result<Response, Problem>;
+type IdPath = Result<Path<String>, PathRejection>;
 
 /// All below `/api/v1`.
 pub fn router(api: Arc<Api>) -> Router {
@@ -90,11 +92,13 @@ async fn create(State(api): State<Arc<Api>>, request: Request) -> Answer {
         .into_response())
 }
 
-async fn read(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answer {
+async fn read(State(api): State<Arc<Api>>, path: IdPath) -> Answer {
+    let id = id(path)?;
     shown(api.streams.get(&id), &id)
 }
 
-async fn remove(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answer {
+async fn remove(State(api): State<Arc<Api>>, path: IdPath) -> Answer {
+    let id = id(path)?;
     let name = id.clone();
     if blocking(move || api.streams.remove(&id)).await? {
         Ok(StatusCode::NO_CONTENT.into_response())
@@ -103,18 +107,15 @@ async fn remove(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answer {
     }
 }
 
-async fn set_faults(
-    State(api): State<Arc<Api>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Answer {
+async fn set_faults(State(api): State<Arc<Api>>, path: IdPath, request: Request) -> Answer {
+    let id = id(path)?;
     let body = body(request).await?;
     let order = document::faults(&body).map_err(mistakes)?;
     order_faults(api, id, order).await
 }
 
-async fn clear_faults(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answer {
-    order_faults(api, id, FaultOrder::default()).await
+async fn clear_faults(State(api): State<Arc<Api>>, path: IdPath) -> Answer {
+    order_faults(api, id(path)?, FaultOrder::default()).await
 }
 
 async fn order_faults(api: Arc<Api>, id: String, order: FaultOrder) -> Answer {
@@ -129,22 +130,38 @@ async fn unknown_path(request: Request) -> Problem {
         request.uri().path()
     );
     Problem::new(StatusCode::NOT_FOUND, detail)
+        .reason("no_such_path")
+        .param("path", request.uri().path())
 }
 
 async fn unknown_method(request: Request) -> Problem {
     let detail = format!("{} takes no {}", request.uri().path(), request.method());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        .reason("no_such_method")
+        .param("method", request.method())
+        .param("path", request.uri().path())
+}
+
+/// The id in a path. One that can't be decoded is a problem like any other.
+fn id(path: IdPath) -> Result<String, Problem> {
+    match path {
+        Ok(Path(id)) => Ok(id),
+        Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, error.body_text()).reason("path")),
+    }
 }
 
 async fn body(request: Request) -> Result<Bytes, Problem> {
     Bytes::from_request(request, &())
         .await
-        .map_err(|rejection| {
-            let detail = format!(
-                "the body can't be read: {} (at most {BODY_BYTES_MAX} bytes are)",
-                rejection.body_text()
-            );
-            Problem::new(rejection.status(), detail)
+        .map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let detail =
+                    format!("the body is too large: at most {BODY_BYTES_MAX} bytes are read");
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+                    .reason("body_too_large")
+                    .param("max_bytes", BODY_BYTES_MAX)
+            }
+            status => Problem::new(status, rejection.body_text()).reason("body"),
         })
 }
 
@@ -153,7 +170,9 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+    done.map_err(|error| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).reason("internal")
+    })
 }
 
 fn shown(view: Option<StreamView>, id: &str) -> Answer {
@@ -191,13 +210,19 @@ fn refused(error: &CreateError, body: &[u8]) -> Problem {
         CreateError::Exists(id) => Problem::new(StatusCode::CONFLICT, detail)
             .reason("exists")
             .param("stream", id),
-        CreateError::TooMany | CreateError::TooManyFiles | CreateError::Ended(_) => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(10)
-        }
+        CreateError::TooMany => later(detail, "max_streams"),
+        CreateError::TooManyFiles => later(detail, "max_files"),
+        CreateError::Ended(_) => later(detail, "sender_ended"),
         CreateError::NoInterface { .. } => of_key("/interface"),
         CreateError::NoSource(_) => of_key("/source"),
         CreateError::File(_) => of_key("/file"),
     }
+}
+
+/// It may work later.
+fn later(detail: String, reason: &str) -> Problem {
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+    problem.reason(reason).retry_after(10)
 }
 
 #[cfg(test)]

@@ -198,3 +198,21 @@ async fn tokens_and_web_pages_are_told_apart() {
     assert_eq!(answer.status(), 403);
     open.api.streams.stop();
 }
+
+#[tokio::test]
+async fn every_refusal_is_a_problem_with_its_reason() {
+    let fixture = Fixture::new(None);
+    let large = " ".repeat(BODY_BYTES_MAX + 1);
+    for (method, path, body, status, reason) in [
+        ("GET", "/api/v1/streams/%ff", "", 400, "path"),
+        ("PUT", "/api/v1/streams/%ff/faults", "{}", 400, "path"),
+        ("GET", "/api/v1/nothing", "", 404, "no_such_path"),
+        ("PATCH", "/api/v1/streams", "", 405, "no_such_method"),
+        ("POST", "/api/v1/streams", &large, 413, "body_too_large"),
+    ] {
+        let (found, problem) = fixture.ask(method, path, body).await;
+        assert_eq!(found, status, "{method} {path}");
+        assert_eq!(problem["reason"], reason, "{method} {path}: {problem}");
+        assert_eq!(problem["status"], status, "{method} {path}: {problem}");
+    }
+}
