@@ -55,7 +55,16 @@ fn the_newest_picture_is_given_to_who_has_not_got_it() {
     let answer = http.get(PATH);
     assert_eq!((answer.status(), answer.body.clone()), (200, picture(b"b")));
     assert_eq!(answer.header("content-type"), Some("image/jpeg"));
-    assert!(answer.header("last-modified").is_some());
+    let modified = answer.header("last-modified").expect("a time");
+    let since = |time: &str, tag: Option<&str>| {
+        let mut headers = vec![("If-Modified-Since", time)];
+        headers.extend(tag.map(|tag| ("If-None-Match", tag)));
+        http.request("GET", PATH, &headers, b"").status()
+    };
+    assert_eq!(since(modified, None), 304);
+    assert_eq!(since("Thu, 01 Jan 1970 00:00:00 GMT", None), 200);
+    assert_eq!(since("soon", None), 200);
+    assert_eq!(since(modified, Some("\"x\"")), 200, "the tag counts alone");
     let tag = answer.header("etag").expect("a tag");
     let again = http.request("GET", PATH, &[("If-None-Match", tag)], b"");
     assert_eq!((again.status(), again.body.len()), (304, 0));

@@ -66,12 +66,19 @@ pub(super) fn openapi() -> OpenApi {
     document
 }
 
-/// What the guard of the API may answer instead.
+/// What may be answered before a handler is asked: by the guard of the API, by who reads its path
+/// and its body. What the operation says itself of a status stays.
 fn guard(operation: &mut Operation) {
     let token = SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []);
     // The empty one: no token file.
     operation.security = Some(vec![token, SecurityRequirement::default()]);
     for (status, description) in [
+        (
+            "400",
+            "The path can't be decoded, or Encoder-Actor is no name",
+        ),
+        ("408", "The body was not complete within 10 s"),
+        ("413", "The body is too large"),
         ("401", "A token is needed, or this one is not known"),
         (
             "403",
@@ -82,6 +89,7 @@ fn guard(operation: &mut Operation) {
         let response = ResponseBuilder::new().description(description);
         let response = response.content(MEDIA_TYPE, content).build();
         let responses = &mut operation.responses.responses;
-        responses.insert(status.to_owned(), RefOr::T(response));
+        let own = responses.entry(status.to_owned());
+        own.or_insert(RefOr::T(response));
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Shared;
-use super::request::{IdPath, busy, id};
+use super::request::{IdPath, busy, id, missing, number};
 use crate::control::Control;
 use crate::http::request::Query;
 use crate::limits::{REQUEST_BODY_WAIT, SNAPSHOT_BYTES_MAX, UPLOAD_SILENCE, UPLOADS_PER_JOB_MAX};
@@ -207,12 +207,8 @@ impl Drop for Coming<'_> {
 }
 
 fn epoch(request: &Request) -> Result<u64, Problem> {
-    let query = Query::parse(request.uri());
-    let epoch = query.get("epoch").and_then(|text| text.parse().ok());
-    epoch.ok_or_else(|| {
-        let detail = "parameter epoch is missing, or no number: use that of the order";
-        Problem::new(StatusCode::BAD_REQUEST, detail).reason("query")
-    })
+    let epoch = number(&Query::parse(request.uri()), "epoch", 0..=u64::MAX)?;
+    epoch.ok_or_else(|| missing("epoch", "use that of the order"))
 }
 
 fn admitted(nodes: &Nodes, job: &str, epoch: u64) -> Result<(), Problem> {

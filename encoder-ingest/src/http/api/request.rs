@@ -1,8 +1,10 @@
 //! What handlers share: reading ids and bodies, who asks, revisions, and the problem that each
 //! refusal is.
 
+use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -87,11 +89,11 @@ pub(super) fn switch(query: &Query, name: &str) -> Result<bool, Problem> {
 }
 
 /// The one parameter that a query may have, a whole number.
-pub(super) fn number(
+pub(super) fn number<T: FromStr + PartialOrd + Display>(
     query: &Query,
     name: &str,
-    range: RangeInclusive<u32>,
-) -> Result<Option<u32>, Problem> {
+    range: RangeInclusive<T>,
+) -> Result<Option<T>, Problem> {
     only(query, name, |value| {
         let number = value.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| {
@@ -102,6 +104,16 @@ pub(super) fn number(
             mistake.param("min", min).param("max", max)
         })
     })
+}
+
+/// A parameter that must be there is not.
+pub(super) fn missing(name: &str, hint: &str) -> Problem {
+    let detail = format!("parameter {name} is missing: {hint}");
+    let mistake = Mistake::new(MistakeCode::MissingKey, detail.clone()).param("parameter", name);
+    Problem::new(StatusCode::BAD_REQUEST, detail)
+        .reason("query")
+        .param("count", 1)
+        .errors(vec![mistake])
 }
 
 /// The one parameter that a query may have, with every mistake of the query.
@@ -115,6 +127,11 @@ fn only<T>(
         Mistake::new(MistakeCode::UnknownKey, detail).param("parameter", given)
     });
     let mut mistakes: Vec<Mistake> = unknown.collect();
+    if query.names().filter(|given| *given == name).count() > 1 {
+        let detail = format!("parameter {name} is given more than once");
+        let mistake = Mistake::new(MistakeCode::DuplicateKey, detail);
+        mistakes.push(mistake.param("parameter", name));
+    }
     let given = query.get(name);
     let value = match given.map(&parse) {
         Some(Ok(value)) => Some(value),

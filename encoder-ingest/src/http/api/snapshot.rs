@@ -1,5 +1,7 @@
 //! The newest picture of a channel, from a processing node.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,9 +21,9 @@ const CACHING: &str = "private, no-cache";
 
 /// The newest picture of the channel, which the rendition `snapshot` makes every 5 s.
 #[utoipa::path(get, path = "/channels/{id}/snapshot.jpg", tag = "channels",
-    params(("id" = String, Path), ("If-None-Match" = Option<String>, Header)), responses(
+    params(("id" = String, Path), ("If-None-Match" = Option<String>, Header), ("If-Modified-Since" = Option<String>, Header)), responses(
     (status = 200, description = "The picture", content_type = "image/jpeg", headers(("ETag" = String), ("Last-Modified" = String))),
-    (status = 304, description = "It is the one that was named"),
+    (status = 304, description = "It is the one that was named, or no newer one"),
     (status = 404, description = "There is no such channel, or no picture of it yet: the reason says why", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn read(
@@ -52,8 +54,20 @@ pub(super) async fn read(
     Ok((tags, kind, picture.bytes.clone()).into_response())
 }
 
-/// RFC 9110, 13.1.2: by weak comparison.
+/// RFC 9110, 13.2.2: `If-Modified-Since` counts only where there is no `If-None-Match`.
 fn matches(headers: &HeaderMap, picture: &Picture) -> bool {
+    if headers.contains_key(header::IF_NONE_MATCH) {
+        return is_named(headers, picture);
+    }
+    let since = headers.get(header::IF_MODIFIED_SINCE);
+    let since = since.and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
+    // The header has whole seconds, as Last-Modified has.
+    let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok().map(|at| at.as_secs());
+    since.is_some_and(|since| seconds(picture.at) <= seconds(since))
+}
+
+/// RFC 9110, 13.1.2: by weak comparison.
+fn is_named(headers: &HeaderMap, picture: &Picture) -> bool {
     headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
         let tags = value.to_str().unwrap_or_default().split(',');
         let mut tags = tags.map(|tag| tag.trim().trim_start_matches("W/"));
