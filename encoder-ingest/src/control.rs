@@ -3,6 +3,7 @@
 
 pub mod acknowledge;
 pub mod capture;
+pub mod care;
 mod counters;
 pub mod pin;
 
@@ -14,6 +15,7 @@ use std::time::Instant;
 use common::api::channel::{Channel, ChannelStatus, InputStatus, Origin, Reason, Received, State};
 use common::api::event::{EventDraft, EventKind};
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::channels::change::Idle;
@@ -25,6 +27,7 @@ use crate::limits::CAPTURES_MAX;
 use crate::live::{InputShown, LiveChannel, LiveViewer, ViewerId};
 use crate::nodes::dispatch::Nodes;
 use crate::plane::{Looked, Piece, Plane, PlaneOptions, Wanted, WorkerStatus};
+use care::Care;
 use counters::Baselines;
 
 /// What control sees of the data plane. [`Plane`] is the one; tests have another.
@@ -70,6 +73,7 @@ pub struct Control {
     begun: Instant,
     baselines: Baselines,
     captures: Arc<Semaphore>,
+    care: Option<Arc<Care>>,
 }
 
 impl Control {
@@ -91,6 +95,20 @@ impl Control {
             begun: Instant::now(),
             baselines: Baselines::default(),
             captures: Arc::new(Semaphore::new(CAPTURES_MAX)),
+            care: None,
+        }
+    }
+
+    /// Pins and acknowledgements are kept.
+    #[must_use]
+    pub fn with_care(self, care: Option<Arc<Care>>) -> Self {
+        Self { care, ..self }
+    }
+
+    /// To be called behind a change of them. Blocks.
+    fn keep_care(&self) {
+        if let Some(care) = &self.care {
+            care.keep();
         }
     }
 
@@ -157,6 +175,8 @@ impl Control {
         let detail = format!("viewer {address} of channel {channel} was disconnected");
         let event = EventDraft::new(EventKind::ViewerKicked, detail)
             .channel(channel)
+            .reason("kicked")
+            .difference(json!({"removed": {"viewer": id.0.to_string(), "address": address}}))
             .param("viewer", id.0)
             .param("viewer_address", address);
         self.publish_by(event, author);
@@ -170,12 +190,16 @@ impl Control {
         if !known && live.is_none() {
             return false;
         }
-        if let Some(live) = live {
+        let before = live.map(|live| {
+            let before = self.baselines.since_reset(&live);
             self.baselines.reset(&live);
-        }
+            before
+        });
+        let before = before.unwrap_or_default();
         let detail = format!("the error counters of channel {id} start again");
         let event = EventDraft::new(EventKind::CountersReset, detail).channel(id.as_str());
-        self.publish_by(event, author);
+        let event = event.reason("counters_reset");
+        self.publish_by(event.difference(before.reset()), author);
         true
     }
 

@@ -24,6 +24,7 @@ use crate::channels::load::{LoadError, Loaded};
 use crate::channels::registry::Registry;
 use crate::channels::watch as channels_file;
 use crate::config::{Config, registry_options};
+use crate::control::care::Care;
 use crate::events::Events;
 use crate::http::listener::{Listener, Places};
 use crate::limits::{CONTROL_THREADS, DRAIN, REFUSALS_MAX};
@@ -132,7 +133,9 @@ impl Ingest {
             Some(plane.clone()),
             Arc::clone(&events),
         ));
+        let folder = config.state_dir.as_deref();
         let parts = Parts {
+            care: folder.map(|folder| Arc::new(Care::open(folder, Arc::new(plane.clone())))),
             plane: plane.clone(),
             registry,
             events: Arc::clone(&events),

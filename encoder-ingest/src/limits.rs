@@ -304,5 +304,14 @@ pub const CHANNEL_BODY_BYTES_MAX: usize = 64 * 1024;
 /// The file that keeps the operator channels. A change that would make it larger is refused.
 pub const STORE_BYTES_MAX: usize = common::document::DOCUMENT_BYTES_MAX;
 
+/// The file with pins and acknowledgements. A larger one is left behind.
+pub const CARE_BYTES_MAX: u64 = 4 << 20;
+
+/// Pins and acknowledgements that end by themselves are looked at so often.
+pub const CARE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What was kept of a channel that does not run so long after the start is forgotten.
+pub const CARE_WAITS: Duration = Duration::from_secs(60);
+
 /// Events that are kept for who comes late. The oldest are forgotten first.
 pub const EVENTS_KEPT: usize = 1000;

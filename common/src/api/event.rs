@@ -107,6 +107,13 @@ impl EventDraft {
         self
     }
 
+    /// What changed, as `{"field": {"old": ..., "new": ...}}`.
+    #[must_use]
+    pub fn difference(mut self, difference: serde_json::Value) -> Self {
+        self.difference = Some(difference);
+        self
+    }
+
     #[must_use]
     pub fn param(mut self, name: &str, value: impl Display) -> Self {
         self.params.insert(name.to_owned(), format!("{value}"));

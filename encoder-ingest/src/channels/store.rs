@@ -78,7 +78,7 @@ pub enum StoreError {
 
 /// A moment in the replacement of a file after which the process may be gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Moment {
+pub(super) enum Moment {
     Created,
     HalfWritten,
     Written,
@@ -238,7 +238,7 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<ChannelSet, StoreError> {
 }
 
 /// Replaces a file. `between` is told each moment; its error ends the work there, as a kill would.
-fn replace(
+pub(super) fn replace(
     path: &Path,
     bytes: &[u8],
     between: &mut dyn FnMut(Moment) -> io::Result<()>,

@@ -46,7 +46,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", env = "ENCODER_INGEST_CHANNELS")]
     pub channels: Option<PathBuf>,
 
-    /// Where channels made through the API are kept; without it they end with the process
+    /// Where channels made through the API, pins and acknowledgements are kept; without it they end
+    /// with the process
     #[arg(long, value_name = "DIR", env = "ENCODER_INGEST_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
 

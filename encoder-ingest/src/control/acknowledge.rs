@@ -1,11 +1,12 @@
 //! An operator has seen that a channel is ill: who, until when, and a note. It is kept with the
-//! channel that runs, in memory; the channel's monitor ends it.
+//! channel that runs; the channel's monitor ends it.
 
 use std::sync::Arc;
 
 use common::api::channel::{Acknowledgement, Reason};
 use common::api::event::{EventDraft, EventKind};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::Control;
 use crate::channels::news::Author;
@@ -24,7 +25,7 @@ pub enum AcknowledgeError {
 }
 
 impl Control {
-    /// An operator has seen that the channel is ill.
+    /// An operator has seen that the channel is ill. Blocks: it is kept.
     ///
     /// # Errors
     /// When it is not, or is not there.
@@ -52,23 +53,28 @@ impl Control {
             .param("until", until)
             .param("note", &shown.note)
             .param("by", by);
-        live.acknowledged
-            .store(Some(Arc::new(Acknowledged { until, shown })));
+        let now = Arc::new(Acknowledged { until, shown });
+        let before = live.acknowledged.swap(Some(Arc::clone(&now)));
+        self.keep_care();
+        let difference = difference(before.as_deref(), Some(&now));
+        let event = event.difference(difference);
         self.publish_by(event.channel(id.as_str()), author);
         Ok(())
     }
 
-    /// Takes an acknowledgement back; without one, nothing changes.
+    /// Takes an acknowledgement back; without one, nothing changes. Blocks.
     ///
     /// # Errors
     /// When there is no such channel.
     pub fn take_back(&self, id: &ChannelId, author: &Author) -> Result<(), AcknowledgeError> {
         let live = self.running(id)?;
         if let Some(before) = live.acknowledged.swap(None) {
+            self.keep_care();
             let detail = format!("the acknowledgement of channel {id} was taken back");
             let event = EventDraft::new(EventKind::Acknowledged, detail)
                 .reason("taken_back")
-                .param("by", &before.shown.by);
+                .param("by", &before.shown.by)
+                .difference(difference(Some(&before), None));
             self.publish_by(event.channel(id.as_str()), author);
         }
         Ok(())
@@ -81,4 +87,9 @@ impl Control {
         let live = self.plane.channel(id);
         live.ok_or_else(|| AcknowledgeError::Idle(id.clone()))
     }
+}
+
+fn difference(old: Option<&Acknowledged>, new: Option<&Acknowledged>) -> Value {
+    let shown = |one: Option<&Acknowledged>| json!(one.map(|one| &one.shown));
+    json!({"acknowledged": {"old": shown(old), "new": shown(new)}})
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use common::api::channel::{Lost, Repaired};
 use common::api::tr101290::{Indicator, Tr101290};
+use serde_json::{Value, json};
 
 use crate::definition::ChannelId;
 use crate::live::LiveChannel;
@@ -26,7 +27,7 @@ struct Baseline {
 }
 
 /// The error counters of a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Errors {
     pub(super) lost: Lost,
     pub(super) repaired: Repaired,
@@ -81,6 +82,16 @@ impl Errors {
             repaired,
             tr101290,
         }
+    }
+
+    /// What a reset changes.
+    pub(super) fn reset(&self) -> Value {
+        let new = Self::default();
+        json!({
+            "lost": {"old": self.lost, "new": new.lost},
+            "repaired": {"old": self.repaired, "new": new.repaired},
+            "tr101290": {"old": self.tr101290, "new": new.tr101290},
+        })
     }
 
     fn since(&self, base: &Self) -> Self {

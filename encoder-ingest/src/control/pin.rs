@@ -1,6 +1,7 @@
-//! An operator holds one of a channel's inputs. In memory alone: it ends with the process.
+//! An operator holds one of a channel's inputs.
 
 use common::api::event::{EventDraft, EventKind};
+use serde_json::json;
 
 use super::Control;
 use crate::channels::news::Author;
@@ -22,7 +23,7 @@ pub enum PinError {
 }
 
 impl Control {
-    /// Holds an input; none: failover chooses again.
+    /// Holds an input; none: failover chooses again. Blocks: it is kept.
     ///
     /// # Errors
     /// When there is no such channel or input.
@@ -50,6 +51,7 @@ impl Control {
         if before == input {
             return Ok(());
         }
+        self.keep_care();
         let event = match input {
             Some(input) => {
                 let detail = format!("channel {id} is held on input {input}");
@@ -61,6 +63,8 @@ impl Control {
                 EventDraft::new(EventKind::InputPinned, detail).reason("unpinned")
             }
         };
+        let difference = json!({"pinned_input": {"old": before, "new": input}});
+        let event = event.difference(difference);
         self.publish_by(event.channel(id.as_str()), author);
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::notices::Notices;
 use crate::channels::registry::Registry;
 use crate::channels::watch as channels_file;
 use crate::config::Config;
+use crate::control::care::Care;
 use crate::control::{Control, ControlOptions};
 use crate::events::Events;
 use crate::http::auth::Guard;
@@ -33,6 +34,7 @@ pub(super) struct Parts {
     pub(super) nodes: Arc<Nodes>,
     pub(super) counters: Arc<Counters>,
     pub(super) places: Places,
+    pub(super) care: Option<Arc<Care>>,
 }
 
 impl Parts {
@@ -69,6 +71,9 @@ impl Parts {
         followers.spawn(channels_file::follow(registry, hangups, shutdown.clone()));
         followers.spawn(Arc::clone(on_demand).sweep(shutdown.clone()));
         followers.spawn(Arc::clone(&self.nodes).follow(shutdown.clone()));
+        if let Some(care) = &self.care {
+            followers.spawn(Arc::clone(care).follow(shutdown.clone()));
+        }
         if let Some(tokens) = &config.tokens {
             followers.spawn(Arc::clone(tokens).follow(shutdown.clone()));
         }
@@ -102,7 +107,7 @@ impl Parts {
         };
         let plane = Arc::new(self.plane.clone());
         let control = Control::new(options, plane, self.registry, self.events, self.nodes);
-        let api = api::router(Arc::new(control));
+        let api = api::router(Arc::new(control.with_care(self.care)));
         Front {
             watch: Watch {
                 plane: self.plane,

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use e2e::gate::{Need, can_run};
 use e2e::http::Http;
-use e2e::ingest::{Ingest, Options};
+use e2e::ingest::{Ingest, Options, VERDICT};
 use e2e::scene::{Scene, URL};
+use e2e::wait::{seconds, wait_until};
+use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const ROUNDS: u64 = 50;
 const CHANNELS: u64 = 12;
@@ -113,6 +115,46 @@ fn no_acknowledged_change_is_lost_by_50_kills() {
 }
 
 #[test]
+fn what_an_operator_holds_and_has_seen_outlives_the_process() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    let state = tempfile::tempdir().expect("a folder");
+    let options = Options::new("eth0")
+        .channels(
+            "channels:\n- id: news\n  inputs:\n  - url: udp://239.1.1.1:5000\n  - url: udp://239.1.1.2:5000\n",
+        )
+        .with(&format!("--state-dir {}", state.path().display()));
+    let shown = |ingest: &Ingest<'_>| {
+        let mut status = ingest.channel("news")["status"].take();
+        (status["pinned_input"].take(), status["acknowledged"].take())
+    };
+    let until = Timestamp::now() + SignedDuration::from_hours(1);
+    let body = json!({"until": until.to_string(), "note": "on it"});
+    let ingest = Ingest::start(&scene.node, &options);
+    let http = ingest.http();
+    let pinned = http.request("POST", "/api/v1/channels/news/pin?input=1", &[], b"");
+    assert_eq!(pinned.status(), 204);
+    let seen = http.send_json("PUT", "/api/v1/channels/news/acknowledge", &body);
+    assert_eq!(seen.status(), 200);
+    wait_until("the pin is shown", seconds(2), || shown(&ingest).0 == 1);
+    let before = shown(&ingest);
+    let _ = ingest.kill();
+    let again = Ingest::start(&scene.node, &options);
+    wait_until("both are back", seconds(3), || shown(&again) == before);
+    let http = again.http();
+    for held in ["pin", "acknowledge"] {
+        let path = format!("/api/v1/channels/news/{held}");
+        assert_eq!(http.request("DELETE", &path, &[], b"").status(), 204);
+    }
+    let _ = again.kill();
+    let last = Ingest::start(&scene.node, &options);
+    last.wait_status("news", "waiting", "never_received", VERDICT);
+    assert_eq!(shown(&last), (Value::Null, Value::Null));
+}
+
+#[test]
 fn without_a_state_dir_the_api_says_that_nothing_survives() {
     if !can_run(&[Need::Namespaces]) {
         return;
@@ -125,7 +167,7 @@ fn without_a_state_dir_the_api_says_that_nothing_survives() {
     let options = Options::new("eth0").with(&format!("--state-dir {}", state.path().display()));
     let ingest = Ingest::start(&scene.node, &options);
     let with = ingest.http().get("/api/v1/status").json();
-    let keys = |status: &serde_json::Value| status.to_string().contains("state");
+    let keys = |status: &Value| status.to_string().contains("state");
     assert!(keys(&without) && keys(&with), "{without} and {with}");
 }
 
@@ -142,7 +184,7 @@ fn a_state_dir_that_cannot_be_written_is_told() {
         .args(options)
         .args([file.path()])
         .start();
-    let code = process.exit_code(e2e::wait::seconds(10));
+    let code = process.exit_code(seconds(10));
     assert!(code == 1 || code == 2, "{code}");
     let named = file.path().to_string_lossy().into_owned();
     assert!(process.log().contains(&named), "{}", process.log());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::request::{Asker, Body, IdPath, author, body, id, mistaken, not_found};
+use super::request::{Asker, Body, IdPath, author, blocking, body, id, mistaken, not_found};
 use crate::control::acknowledge::AcknowledgeError;
 use crate::definition::ChannelId;
 use crate::limits::{ACKNOWLEDGEMENT_MAX, CHANNEL_BODY_BYTES_MAX, NOTE_CHARACTERS_MAX};
@@ -33,7 +33,7 @@ pub(super) struct AcknowledgeDocument {
 const TIME_CHARACTERS_MAX: usize = 64;
 
 /// An operator has seen that the channel is ill. This is shown with the channel until it is well
-/// again, or `until`. In memory alone: it ends with the process.
+/// again, or `until`. It outlives the process where there is a `--state-dir`.
 #[utoipa::path(put, path = "/channels/{id}/acknowledge", tag = "channels", params(("id" = String, Path)),
     request_body = AcknowledgeDocument, responses(
     (status = 200, description = "The channel, with `status.acknowledged`", body = Channel),
@@ -52,11 +52,14 @@ pub(super) async fn acknowledge(
     control.channel(&id).ok_or_else(|| not_found(&id))?;
     let bytes = body(given, CHANNEL_BODY_BYTES_MAX)?;
     let (until, note) = read(&bytes, Timestamp::now()).map_err(mistaken)?;
-    control
-        .acknowledge(&id, until, note, &author(asker))
-        .map_err(|error| refused(&id, &error))?;
-    let shown = control.channel(&id).ok_or_else(|| not_found(&id))?;
-    Ok(Json(shown))
+    let author = author(asker);
+    blocking(move || {
+        let acknowledged = control.acknowledge(&id, until, note, &author);
+        acknowledged.map_err(|error| refused(&id, &error))?;
+        let shown = control.channel(&id).ok_or_else(|| not_found(&id))?;
+        Ok(Json(shown))
+    })
+    .await?
 }
 
 /// Takes an acknowledgement back. Without one, nothing changes.
@@ -71,10 +74,13 @@ pub(super) async fn take_back(
     asker: Asker,
 ) -> Result<StatusCode, Problem> {
     let id = id(path)?;
-    control
-        .take_back(&id, &author(asker))
-        .map_err(|error| refused(&id, &error))?;
-    Ok(StatusCode::NO_CONTENT)
+    let author = author(asker);
+    blocking(move || {
+        let taken = control.take_back(&id, &author);
+        taken.map_err(|error| refused(&id, &error))?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await?
 }
 
 fn refused(id: &ChannelId, error: &AcknowledgeError) -> Problem {

@@ -1,18 +1,22 @@
 //! Holding one of a channel's inputs.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use common::document::{Mistake, MistakeCode};
 use common::problem::Problem;
 
 use super::Shared;
-use super::request::{Asker, IdPath, author, id, not_found, number};
+use super::request::{Asker, IdPath, author, blocking, id, missing, not_found, number};
+use crate::channels::news::Author;
+use crate::control::Control;
 use crate::control::pin::PinError;
 use crate::definition::ChannelId;
 use crate::http::request::Query;
 
-/// Holds one input, come what may, until the pin is taken away, the input or the channel is removed,
-/// or the process ends: a pin is no part of the definition. Viewers stay.
+/// Holds one input, come what may, until the pin is taken away, or the input or the channel is removed.
+/// A pin is no part of the definition; it outlives the process where there is a `--state-dir`. Viewers
+/// stay.
 #[utoipa::path(post, path = "/channels/{id}/pin", tag = "channels",
     params(("id" = String, Path), ("input" = u32, Query, description = "Its place among the channel's inputs, from 0")), responses(
     (status = 204, description = "Held: `status.pinned_input`"),
@@ -31,16 +35,9 @@ pub(super) async fn pin(
     let input = number(&Query::parse(&target), "input", 0..=u32::MAX)?;
     let input = input.and_then(|input| usize::try_from(input).ok());
     let Some(input) = input else {
-        let detail = "parameter input is missing: which input, counted from 0?";
-        let mistake = Mistake::new(MistakeCode::MissingKey, detail).param("parameter", "input");
-        return Err(Problem::new(StatusCode::BAD_REQUEST, detail)
-            .reason("query")
-            .param("count", 1)
-            .errors(vec![mistake]));
+        return Err(missing("input", "which input, counted from 0?"));
     };
-    let pinned = control.pin(&id, Some(input), &author(asker));
-    pinned.map_err(|error| refused(&id, &error))?;
-    Ok(StatusCode::NO_CONTENT)
+    change(control, id, Some(input), author(asker)).await
 }
 
 /// Lets failover choose again. Without a pin, nothing changes.
@@ -55,8 +52,20 @@ pub(super) async fn unpin(
     asker: Asker,
 ) -> Result<StatusCode, Problem> {
     let id = id(path)?;
-    let unpinned = control.pin(&id, None, &author(asker));
-    unpinned.map_err(|error| refused(&id, &error))?;
+    change(control, id, None, author(asker)).await
+}
+
+async fn change(
+    control: Arc<Control>,
+    id: ChannelId,
+    input: Option<usize>,
+    author: Author,
+) -> Result<StatusCode, Problem> {
+    blocking(move || {
+        let changed = control.pin(&id, input, &author);
+        changed.map_err(|error| refused(&id, &error))
+    })
+    .await??;
     Ok(StatusCode::NO_CONTENT)
 }
 

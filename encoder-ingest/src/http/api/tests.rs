@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, Response, header};
 use common::api::channel::{ChannelStatus, Origin, Reason, State};
 use common::api::tr101290::Indicator;
+use common::document::DOCUMENT_BYTES_MAX;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -614,6 +615,15 @@ async fn error_counters_start_again_for_operators_alone() {
     assert_eq!(api.ask(reset).await.status, 204);
     assert_eq!(shown().await["lost"]["network"], 0);
     assert_eq!(shown().await["tr101290"]["pat_error"], 0);
+    let events = api.ask("GET /events.json").await.json();
+    let events = events["events"].as_array().expect("events");
+    let told = events.iter().find(|one| one["kind"] == "counters_reset");
+    let told = told.expect("an event");
+    let lost = &told["difference"]["lost"];
+    assert_eq!(
+        (&lost["old"]["network"], &lost["new"]["network"]),
+        (&json!(10), &json!(0))
+    );
     live().counters.tr101290[pat_errors].store(9, Ordering::Relaxed);
     assert_eq!(shown().await["tr101290"]["pat_error"], 2);
     live().counters.lost_network.store(13, Ordering::Relaxed);
@@ -788,7 +798,12 @@ async fn an_ill_channel_is_acknowledged_and_taken_back() {
     let event = told.next().expect("an event");
     assert_eq!(event["actor"], "token/anna");
     assert_eq!(event["params"]["until"], until.to_string());
-    assert_eq!(told.next().expect("another")["reason"], "taken_back");
+    let change = &event["difference"]["acknowledged"];
+    assert_eq!(change, &json!({"old": null, "new": acknowledged}));
+    let back = told.next().expect("another");
+    assert_eq!(back["reason"], "taken_back");
+    let change = &back["difference"]["acknowledged"];
+    assert_eq!(change, &json!({"old": acknowledged, "new": null}));
     assert_eq!(told.count(), 0, "the second took nothing back");
 }
 
@@ -849,7 +864,13 @@ async fn an_input_is_held_and_let_go() {
         let why = format!("channel news has no input {beyond}: it has 2, counted from 0");
         assert_eq!(none["detail"], why);
     }
-    for wrong in ["", "?input=x", "?input=-1", "?input=1&x=1"] {
+    for wrong in [
+        "",
+        "?input=x",
+        "?input=-1",
+        "?input=1&x=1",
+        "?input=0&input=1",
+    ] {
         let line = format!("POST /channels/news/pin{wrong}");
         let problem = api.ask(&line).await.problem(400);
         assert_eq!(problem["reason"], "query", "{wrong}");
@@ -862,6 +883,14 @@ async fn an_input_is_held_and_let_go() {
     let events = api.ask("GET /events.json").await.json();
     let events = events["events"].as_array().expect("events");
     let told = events.iter().filter(|one| one["kind"] == "input_pinned");
+    let changes: Vec<&Value> = told.clone().map(|one| &one["difference"]).collect();
+    assert_eq!(
+        changes,
+        [
+            &json!({"pinned_input": {"old": null, "new": 1}}),
+            &json!({"pinned_input": {"old": 1, "new": null}}),
+        ]
+    );
     let told: Vec<&Value> = told.map(|one| &one["reason"]).collect();
     assert_eq!(told, ["pinned", "unpinned"]);
 }
@@ -974,9 +1003,12 @@ async fn the_description_is_of_all_that_is_there_and_no_more() {
     }
     for (path, item) in paths {
         for (method, operation) in item.as_object().expect("item") {
-            let refused = &operation["responses"]["401"]["content"]["application/problem+json"];
             let open = path.ends_with("/openapi.json");
-            assert_eq!(refused.is_null(), open, "{method} {path}");
+            for status in ["400", "401", "403", "408", "413"] {
+                let refused = &operation["responses"][status]["content"];
+                let refused = &refused["application/problem+json"];
+                assert_eq!(refused.is_null(), open, "{method} {path}: {status}");
+            }
             let summary = operation["summary"].as_str().unwrap_or_default();
             assert!(!summary.is_empty(), "{method} {path} has no summary");
         }
