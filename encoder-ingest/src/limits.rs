@@ -181,6 +181,9 @@ pub const FAILOVER_TAKEOVER: Duration = Duration::from_millis(300);
 /// An input that has been taken is not left for so long, unless nothing comes from it.
 pub const FAILOVER_DWELL: Duration = Duration::from_secs(2);
 
+/// An input that was taken is not said to have stopped for so long.
+pub const FAILOVER_SETTLE: Duration = Duration::from_secs(1);
+
 /// A preferred input is gone back to once it has been well for so long; each time that it fails
 /// within [`RETURN_TRIAL`] of the return, for twice as long.
 pub const RETURN_HOLD_FIRST: Duration = Duration::from_secs(10);

@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::condition::Fault;
 use super::silence::since;
 use crate::limits::{
-    FAILOVER_DWELL, FAILOVER_TAKEOVER, RETURN_HOLD_FIRST, RETURN_HOLD_MAX, RETURN_TRIAL,
+    FAILOVER_DWELL, FAILOVER_SETTLE, FAILOVER_TAKEOVER, RETURN_HOLD_FIRST, RETURN_HOLD_MAX,
+    RETURN_TRIAL,
 };
 
 /// The choice of one channel.
@@ -64,6 +65,12 @@ impl Default for Failover {
 impl Failover {
     pub(super) fn active(&self) -> usize {
         self.active
+    }
+
+    /// Another input is in use since so short that nothing can be said of it yet.
+    pub(super) fn is_settling(&self, now_ms: u64) -> bool {
+        self.switched_ms
+            .is_some_and(|at| since(at, now_ms) < FAILOVER_SETTLE)
     }
 
     /// The inputs are others now; the one in use has become `active`.

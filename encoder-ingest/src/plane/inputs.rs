@@ -59,6 +59,11 @@ impl Inputs {
         self.failover.active()
     }
 
+    /// Another is in use since so short that nothing can be said of it yet.
+    pub(super) fn is_settling(&self, now_ms: u64) -> bool {
+        self.failover.is_settling(now_ms)
+    }
+
     /// The sockets of those that are tried.
     pub(super) fn tried(&self) -> impl Iterator<Item = &MulticastReceiver> {
         self.trials.values().map(Trial::receiver)

@@ -42,6 +42,8 @@ pub(super) struct Case<'a> {
     pub(super) link: Option<&'a Link>,
     /// Why the group could not be joined.
     pub(super) join_error: Option<&'a str>,
+    /// The input was taken a moment ago: that nothing came is not its doing.
+    pub(super) settling: bool,
 }
 
 impl Judge {
@@ -129,6 +131,11 @@ impl Judge {
             scrambled_expected: case.definition.scrambled.is_some(),
             recent: &self.tally.recent,
         });
+        let silent = matches!(verdict.reason, Reason::Stopped | Reason::NeverReceived);
+        let verdict = match &self.verdict {
+            Some(before) if silent && case.settling => before.clone(),
+            _ => verdict,
+        };
         let well = verdict.reason == Reason::Ok;
         if self.verdict.as_ref() != Some(&verdict) {
             self.announce(live, verdict, events);

@@ -185,6 +185,7 @@ impl Kept {
             input,
             link,
             join_error: self.membership.error(),
+            settling: self.inputs.is_settling(around.now_ms),
         };
         self.judge.judge(&self.live, case, around, filter, events);
     }

@@ -95,8 +95,19 @@ fn a_silent_input_is_left_for_a_backup_and_gone_back_to() {
     assert!(!joined(&ingest, "239.1.1.2"), "a backup that nobody needs");
     first.fall_silent();
     wait_active(&ingest, 1, FAILOVER);
+    let told = || ingest.channel("news")["status"].take();
+    wait_until(
+        "it is well, and was never said to have stopped",
+        FAILOVER,
+        || {
+            let status = told();
+            let detail = status["detail"].as_str().unwrap_or_default();
+            assert!(!detail.contains("239.1.1.2"), "it flows: {status}");
+            status["reason"] == "ok"
+        },
+    );
     viewer.wait_more(500_000, seconds(5));
-    let status = ingest.channel("news")["status"].take();
+    let status = told();
     assert_eq!(status["reason"], "ok", "{status}");
     assert_eq!(status["inputs"][0]["condition"], "silence", "{status}");
     first.go_on();
