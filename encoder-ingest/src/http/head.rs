@@ -37,6 +37,8 @@ pub enum HeadError {
     Malformed(String),
     #[error("more than one Host")]
     Hosts,
+    #[error("the body's length is given more than once")]
+    Lengths,
 }
 
 impl RequestHead {
@@ -58,7 +60,9 @@ impl HeadError {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 Refusal::HeadTooLarge,
             ),
-            Self::Malformed(_) | Self::Hosts => (StatusCode::BAD_REQUEST, Refusal::Malformed),
+            Self::Malformed(_) | Self::Hosts | Self::Lengths => {
+                (StatusCode::BAD_REQUEST, Refusal::Malformed)
+            }
         };
         let problem = Problem::new(status, self.to_string()).reason(refusal.as_str());
         Some((problem, refusal))
@@ -136,6 +140,12 @@ pub fn parse(bytes: &[u8]) -> Result<Option<RequestHead>, HeadError> {
     if headers.get_all(header::HOST).iter().count() > 1 {
         return Err(HeadError::Hosts);
     }
+    // RFC 9112, 6.3: such a request may be an attempt to smuggle another.
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    let codings = headers.get_all(header::TRANSFER_ENCODING).iter().count();
+    if lengths + codings.min(1) > 1 {
+        return Err(HeadError::Lengths);
+    }
     Ok(Some(RequestHead {
         method,
         target,
@@ -171,6 +181,8 @@ mod tests {
             b"GET / HTTP/1.1\r\nBad Name : x\r\n\r\n",
             b"GET nowhere HTTP/1.1\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
         ] {
             let status = parse(bytes).map_err(|error| error.problem().map(|told| told.0.status));
             assert_eq!(status.err(), Some(Some(400)), "{bytes:?}");
