@@ -227,6 +227,7 @@ fn one_that_stalls_and_is_closed_costs_the_others_nothing() {
         assert_eq!(stage.skipped(), 0.0);
         assert!(stage.closed() >= 1.0);
         viewer.resume();
-        viewer.wait_end(seconds(5));
+        // What the kernel still holds for a small window goes out by its timers.
+        viewer.wait_end(seconds(30));
     });
 }

@@ -338,7 +338,8 @@ impl Channel {
     }
 
     fn end(&mut self, index: usize, end: ViewerEnd, bench: &mut Bench<'_>) {
-        let viewer = self.viewers.remove(index);
+        let mut viewer = self.viewers.remove(index);
+        viewer.finish_packet(self.recorder.history());
         self.sent_bytes_gone += viewer.sent_bytes();
         self.skipped_bytes_gone += viewer.skipped_bytes();
         bench.ended.push((viewer, end));

@@ -192,13 +192,30 @@ impl Viewer {
         }
     }
 
-    /// Ends the connection so that what was sent still arrives: closing with unread input would
-    /// reset it.
+    /// Ends the connection so that what was sent still arrives, whole packets: closing with unread
+    /// input would reset it.
     pub fn close(mut self) -> Arc<LiveViewer> {
+        if !self.starting() && !self.sends_rest() {
+            // An orderly end would say that this was all.
+            let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
+            return self.live;
+        }
         let _ = self.socket.shutdown(Shutdown::Write);
         let mut unread = [0; 4096];
         while self.socket.read(&mut unread).is_ok_and(|count| count > 0) {}
         self.live
+    }
+
+    /// Whether the last packet could be sent: the kernel takes it past the limit on what is unsent.
+    fn sends_rest(&self) -> bool {
+        let rest = &self.pending[self.pending_sent..];
+        if rest.is_empty() {
+            return true;
+        }
+        let _ = sys::set_unsent_limit(self.socket.as_fd(), i32::MAX);
+        SockRef::from(&self.socket)
+            .send_with_flags(rest, sys::SEND_FLAGS)
+            .is_ok_and(|sent| sent == rest.len())
     }
 
     /// Gives the socket back: nothing has been sent.

@@ -79,17 +79,27 @@ impl Viewer {
         if policy == SlowViewer::Disconnect {
             return Some(ViewerEnd::Slow);
         }
-        let mut rest = [0; PACKET_BYTES];
-        let rest_bytes = history.packet_rest(position, &mut rest);
-        self.pending.extend_from_slice(&rest[..rest_bytes]);
-        let from = self.barrier.take().unwrap_or(0);
-        let missed_from = position + rest_bytes as u64;
         self.place = Place::Resuming {
-            from,
-            missed_from,
+            from: self.barrier.take().unwrap_or(0),
+            missed_from: self.keep_rest(position, history),
             since_ms: now_ms,
         };
         None
+    }
+
+    /// The connection is about to end, and the history may go before it does.
+    pub fn finish_packet(&mut self, history: &History) {
+        if let Place::At(position) = self.place {
+            self.place = Place::At(self.keep_rest(position, history));
+        }
+    }
+
+    /// Takes over what is left of the packet that has been begun; answers where it ends.
+    fn keep_rest(&mut self, position: u64, history: &History) -> u64 {
+        let mut rest = [0; PACKET_BYTES];
+        let rest_bytes = history.packet_rest(position, &mut rest);
+        self.pending.extend_from_slice(&rest[..rest_bytes]);
+        position + rest_bytes as u64
     }
 
     /// Finds the place to begin or to go on, once there is one.

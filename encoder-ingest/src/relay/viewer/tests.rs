@@ -192,3 +192,30 @@ fn with_the_rest_of_a_packet_to_send_it_has_not_caught_up() {
         .overtaken(head, SlowViewer::Skip, &rig.history, 0);
     assert!(!rig.viewer.caught_up(&rig.history));
 }
+
+#[test]
+fn one_that_is_closed_while_it_takes_nothing_gets_whole_packets() {
+    let mut within = 0;
+    for filled in 1..=8 {
+        let mut rig = Rig::new(Start::Live, &[]);
+        rig.pump(true);
+        while !rig.viewer.blocked() {
+            rig.append(filled, 300 + usize::from(filled));
+            let view = View {
+                history: &rig.history,
+                flowing: true,
+                now_ms: rig.now_ms,
+            };
+            rig.viewer.pump(view);
+        }
+        within += usize::from(!rig.viewer.sent_bytes().is_multiple_of(PACKET_BYTES as u64));
+        rig.viewer.finish_packet(&rig.history);
+        rig.viewer.close();
+        let mut bytes = Vec::new();
+        rig.client.set_nonblocking(false).expect("option");
+        rig.client.read_to_end(&mut bytes).expect("an orderly end");
+        assert!(!bytes.is_empty());
+        assert_eq!(bytes.len() % PACKET_BYTES, 0, "{} bytes", bytes.len());
+    }
+    assert!(within > 0, "the kernel never stopped within a packet");
+}
