@@ -4,6 +4,7 @@
 //!
 //! - [`arguments`]: the command line, with every mistake in it
 //! - [`mistakes`]: everything that is wrong with a configuration, told at once
+//! - [`id`]: what the ids of channels and streams look like
 //! - [`limits`]: every bound that crosses programs, by name
 //! - [`document`]: files and bodies that people write, with every mistake in them
 //! - [`group`]: multicast groups and channel URLs, parsed once
@@ -24,6 +25,7 @@ pub mod api;
 pub mod arguments;
 pub mod document;
 pub mod group;
+pub mod id;
 pub mod limits;
 pub mod listen;
 pub mod mistakes;

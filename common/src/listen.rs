@@ -9,6 +9,8 @@ use std::path::Path;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::mistakes::ConfigMistakes;
+
 /// Connections that the kernel keeps until they are accepted. More are asked to try again by TCP
 /// itself.
 const BACKLOG: i32 = 1024;
@@ -49,28 +51,57 @@ pub struct Holder {
 #[error(
     "--listen {address} can be reached from the network, but there are no credentials: give {credentials}, listen on 127.0.0.1, or allow it with --no-auth"
 )]
-pub struct Exposed {
+struct Exposed {
     address: SocketAddr,
     credentials: &'static str,
 }
 
-/// Refuses an address beyond loopback without credentials; `credentials` is the flag that gives
-/// them.
-///
-/// # Errors
-/// When it is exposed.
-pub fn check_exposure(
-    address: SocketAddr,
-    has_credentials: bool,
-    no_auth: bool,
-    credentials: &'static str,
-) -> Result<(), Exposed> {
-    if has_credentials || no_auth || address.ip().to_canonical().is_loopback() {
+/// What stands between the network and the port.
+#[derive(Debug, Clone, Copy)]
+pub struct Credentials {
+    /// The flag that gives them, as the user writes it.
+    pub flag: &'static str,
+    pub given: bool,
+    /// `--no-auth`: listening openly is wanted.
+    pub no_auth: bool,
+}
+
+/// `--listen` as it was typed, judged by what guards it. `port` is the program's own.
+pub fn guarded_address(
+    text: &str,
+    port: u16,
+    credentials: Credentials,
+    mistakes: &mut ConfigMistakes,
+) -> SocketAddr {
+    let address = typed_address(text, port, mistakes);
+    if let Err(exposed) = check_exposure(address, credentials) {
+        mistakes.push(exposed.to_string());
+    }
+    address
+}
+
+/// `--listen` as it was typed; an address of loopback in the place of a wrong one.
+pub fn typed_address(text: &str, port: u16, mistakes: &mut ConfigMistakes) -> SocketAddr {
+    text.parse().unwrap_or_else(|_| {
+        let problem = format!("use IP:PORT, such as 0.0.0.0:{port} or [::]:{port}");
+        mistakes.of_flag("listen", text, problem);
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    })
+}
+
+/// Refuses an address beyond loopback without credentials.
+fn check_exposure(address: SocketAddr, credentials: Credentials) -> Result<(), Exposed> {
+    let Credentials {
+        flag,
+        given,
+        no_auth,
+    } = credentials;
+    if given || no_auth || address.ip().to_canonical().is_loopback() {
         return Ok(());
     }
     Err(Exposed {
         address,
-        credentials,
+        credentials: flag,
     })
 }
 
@@ -223,9 +254,13 @@ mod tests {
 
     #[test]
     fn only_open_addresses_need_credentials() {
-        let check = |address: &str, has, no_auth| {
-            let address = address.parse().expect("address");
-            check_exposure(address, has, no_auth, "--token-file FILE").is_ok()
+        let check = |address: &str, given, no_auth| {
+            let credentials = Credentials {
+                flag: "--token-file FILE",
+                given,
+                no_auth,
+            };
+            check_exposure(address.parse().expect("address"), credentials).is_ok()
         };
         assert!(check("127.0.0.1:9525", false, false));
         assert!(check("[::1]:9525", false, false));

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
+use crate::mistakes::ConfigMistakes;
 use crate::shutdown::Shutdown;
 
 /// The largest token file that is read; a larger one is a mistake.
@@ -161,6 +162,23 @@ impl Tokens {
 }
 
 impl TokenFile {
+    /// `--token-file`: its mistakes are told with all others.
+    pub fn judged(path: Option<&Path>, mistakes: &mut ConfigMistakes) -> Option<Arc<Self>> {
+        match Self::open(path?) {
+            Ok(tokens) => return Some(Arc::new(tokens)),
+            Err(TokenFileError::Wrong {
+                path,
+                mistakes: found,
+            }) => {
+                for mistake in found {
+                    mistakes.push(format!("--token-file {}: {mistake}", path.display()));
+                }
+            }
+            Err(error) => mistakes.push(format!("--token-file: {}", crate::chain(&error))),
+        }
+        None
+    }
+
     /// Reads the file for the first time.
     ///
     /// # Errors

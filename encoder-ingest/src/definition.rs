@@ -9,6 +9,7 @@ use std::str::FromStr;
 use common::api::channel::{ChannelDocument, InputDocument, Origin, Scrambled, SlowViewer};
 use common::document::{Explained, MistakeCode};
 use common::group::ChannelUrl;
+use common::id::is_id;
 
 use crate::nics::InterfaceSelector;
 
@@ -57,8 +58,6 @@ pub struct ChannelDefinition {
     pub scrambled: Option<Scrambled>,
 }
 
-const ID_BYTES_MAX: usize = 63;
-
 impl ChannelId {
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -76,14 +75,7 @@ impl FromStr for ChannelId {
     type Err = ChannelIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = text.bytes();
-        let first = bytes
-            .next()
-            .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        let rest = bytes.all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
-        });
-        if first && rest && text.len() <= ID_BYTES_MAX {
+        if is_id(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(ChannelIdError(text.to_owned()))

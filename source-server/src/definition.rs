@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use common::document::{Explained, MistakeCode};
 use common::group::{ChannelUrl, InterfaceName};
+use common::id::is_id;
 use common::rtp::{HEADER_BYTES, PAYLOAD_TYPE_MP2T};
 use common::ts::packet::{PACKET_BYTES, PACKET_RS_BYTES, Pcr};
 
@@ -86,8 +87,6 @@ pub struct RtpForm {
     pub padding: usize,
 }
 
-const ID_BYTES_MAX: usize = 63;
-
 impl StreamId {
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -105,14 +104,7 @@ impl FromStr for StreamId {
     type Err = StreamIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = text.bytes();
-        let first = bytes
-            .next()
-            .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        let rest = bytes.all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
-        });
-        if first && rest && text.len() <= ID_BYTES_MAX {
+        if is_id(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(StreamIdError(text.to_owned()))

@@ -6,16 +6,16 @@ mod tests;
 mod typed;
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Uri;
-use common::listen::check_exposure;
+use common::listen::{Credentials, guarded_address};
 use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
-use common::tokens::{TokenFile, TokenFileError};
+use common::tokens::TokenFile;
 use ipnet::IpNet;
 
 pub use typed::{Arguments, Command, PrepareStateArguments, TuneNodeArguments};
@@ -106,7 +106,7 @@ impl Config {
             public_url: public_url(typed.public_url.as_deref(), &mut mistakes),
             channels_file: typed.channels,
             state_dir: typed.state_dir,
-            tokens: tokens(typed.token_file.as_deref(), &mut mistakes),
+            tokens: TokenFile::judged(typed.token_file.as_deref(), &mut mistakes),
             watch_from: networks("watch-from", &typed.watch_from, &mut mistakes),
             on_demand,
             channels_max: size(mistakes.number("max-channels", &typed.max_channels, 1..=4096)),
@@ -223,17 +223,12 @@ fn probe(text: Option<&str>, mistakes: &mut ConfigMistakes) -> ProbeInterfaces {
 }
 
 fn listen(typed: &Arguments, mistakes: &mut ConfigMistakes) -> SocketAddr {
-    let address = typed.listen.parse().unwrap_or_else(|_| {
-        let problem = "use IP:PORT, such as 0.0.0.0:9525 or [::]:9525";
-        mistakes.of_flag("listen", &typed.listen, problem);
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
-    });
-    let has_credentials = typed.token_file.is_some();
-    let exposure = check_exposure(address, has_credentials, typed.no_auth, "--token-file FILE");
-    if let Err(exposed) = exposure {
-        mistakes.push(exposed.to_string());
-    }
-    address
+    let credentials = Credentials {
+        flag: "--token-file FILE",
+        given: typed.token_file.is_some(),
+        no_auth: typed.no_auth,
+    };
+    guarded_address(&typed.listen, 9525, credentials, mistakes)
 }
 
 fn node_name(text: Option<&str>, mistakes: &mut ConfigMistakes) -> String {
@@ -267,22 +262,6 @@ fn public_url(text: Option<&str>, mistakes: &mut ConfigMistakes) -> Option<Strin
         mistakes.of_flag("public-url", text, problem);
     }
     Some(text.trim_end_matches('/').to_owned())
-}
-
-fn tokens(path: Option<&Path>, mistakes: &mut ConfigMistakes) -> Option<Arc<TokenFile>> {
-    match TokenFile::open(path?) {
-        Ok(tokens) => return Some(Arc::new(tokens)),
-        Err(TokenFileError::Wrong {
-            path,
-            mistakes: found,
-        }) => {
-            for mistake in found {
-                mistakes.push(format!("--token-file {}: {mistake}", path.display()));
-            }
-        }
-        Err(error) => mistakes.push(format!("--token-file: {}", common::chain(&error))),
-    }
-    None
 }
 
 /// Networks, or single addresses.

@@ -5,11 +5,12 @@ mod typed;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use axum::http::uri::{Scheme, Uri};
+use common::listen::typed_address;
 use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
 
@@ -72,11 +73,7 @@ impl Config {
     /// `mistakes`: those found so far.
     fn judged(typed: Arguments, mut mistakes: ConfigMistakes) -> Result<Self, ConfigMistakes> {
         let ingests = ingests(&typed.ingests, &mut mistakes);
-        let listen = typed.listen.parse().unwrap_or_else(|_| {
-            let problem = "use IP:PORT, such as 0.0.0.0:9529 or [::]:9529";
-            mistakes.of_flag("listen", &typed.listen, problem);
-            SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
-        });
+        let listen = typed_address(&typed.listen, 9529, &mut mistakes);
         let name = name(typed.name, &mut mistakes);
         let slots = slots(typed.slots.as_deref(), &mut mistakes);
         if typed.ffmpeg.as_os_str().is_empty() {

@@ -7,12 +7,12 @@ mod typed;
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::{HeaderValue, Uri};
-use common::listen::check_exposure;
+use common::listen::{Credentials, guarded_address};
 use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
 
@@ -122,17 +122,12 @@ fn ingests(texts: &[String], mistakes: &mut ConfigMistakes) -> Vec<IngestUrl> {
 }
 
 fn listen(typed: &Arguments, mistakes: &mut ConfigMistakes) -> SocketAddr {
-    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let Ok(address) = typed.listen.parse() else {
-        mistakes.of_flag("listen", &typed.listen, "is no address: write IP:PORT");
-        return nowhere;
+    let credentials = Credentials {
+        flag: "--users FILE",
+        given: typed.users.is_some(),
+        no_auth: typed.no_auth,
     };
-    let has_credentials = typed.users.is_some();
-    let exposure = check_exposure(address, has_credentials, typed.no_auth, "--users FILE");
-    if let Err(exposed) = exposure {
-        mistakes.push(exposed.to_string());
-    }
-    address
+    guarded_address(&typed.listen, 8080, credentials, mistakes)
 }
 
 fn users(path: Option<&Path>, mistakes: &mut ConfigMistakes) -> Option<Arc<UsersFile>> {

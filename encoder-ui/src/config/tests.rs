@@ -70,7 +70,7 @@ fn all_mistakes_are_said_at_once() {
     .expect_err("mistakes");
     for part in [
         "unexpected argument '--bogus'",
-        "--listen (ENCODER_UI_LISTEN) \"somewhere\": is no address",
+        "--listen (ENCODER_UI_LISTEN) \"somewhere\": use IP:PORT",
         "--ingest (ENCODER_UI_INGEST) \"https://n1\": is not the URL of an ingest",
         "--ingest (ENCODER_UI_INGEST) \"http://n2:9525/api\": is not the URL of an ingest",
         "--ingest (ENCODER_UI_INGEST) \"http://n3:9525/\": is given twice",

@@ -5,16 +5,16 @@ mod channels;
 mod typed;
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::group::InterfaceName;
-use common::listen::check_exposure;
+use common::listen::{Credentials, guarded_address};
 use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
-use common::tokens::{TokenFile, TokenFileError};
+use common::tokens::TokenFile;
 
 pub use typed::{Arguments, Command, SendArguments, VerifyArguments};
 
@@ -94,7 +94,7 @@ fn verify(typed: &VerifyArguments, mistakes: &mut ConfigMistakes) -> Option<Veri
 fn send(typed: SendArguments, mistakes: &mut ConfigMistakes) -> Option<SendConfig> {
     let defaults = defaults(&typed, mistakes);
     let listen = listen(&typed, mistakes);
-    let tokens = tokens(typed.token_file.as_deref(), mistakes);
+    let tokens = TokenFile::judged(typed.token_file.as_deref(), mistakes);
     let threads = typed
         .threads
         .as_deref()
@@ -204,33 +204,12 @@ fn streams(
 }
 
 fn listen(typed: &SendArguments, mistakes: &mut ConfigMistakes) -> SocketAddr {
-    let address = typed.listen.parse().unwrap_or_else(|_| {
-        let problem = "use IP:PORT, such as 0.0.0.0:9537 or [::]:9537";
-        mistakes.of_flag("listen", &typed.listen, problem);
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
-    });
-    let has_credentials = typed.token_file.is_some();
-    let exposure = check_exposure(address, has_credentials, typed.no_auth, "--token-file FILE");
-    if let Err(exposed) = exposure {
-        mistakes.push(exposed.to_string());
-    }
-    address
-}
-
-fn tokens(path: Option<&Path>, mistakes: &mut ConfigMistakes) -> Option<Arc<TokenFile>> {
-    match TokenFile::open(path?) {
-        Ok(tokens) => return Some(Arc::new(tokens)),
-        Err(TokenFileError::Wrong {
-            path,
-            mistakes: found,
-        }) => {
-            for mistake in found {
-                mistakes.push(format!("--token-file {}: {mistake}", path.display()));
-            }
-        }
-        Err(error) => mistakes.push(format!("--token-file: {}", common::chain(&error))),
-    }
-    None
+    let credentials = Credentials {
+        flag: "--token-file FILE",
+        given: typed.token_file.is_some(),
+        no_auth: typed.no_auth,
+    };
+    guarded_address(&typed.listen, 9537, credentials, mistakes)
 }
 
 fn threads_default() -> usize {
