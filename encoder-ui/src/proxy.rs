@@ -21,8 +21,8 @@ use crate::client::{ACTOR, ClientError, IngestClient};
 use crate::guard::Visitor;
 use crate::hub::Hub;
 use crate::limits::{
-    NAMES_MAX, PROXIED_ANSWER_WITHIN, PROXIED_BODY_BYTES_MAX, PROXIED_MAX, PROXIED_PIECE_WITHIN,
-    PROXIED_WHOLE_WITHIN,
+    AWAY_AFTER, NAMES_MAX, PROXIED_ANSWER_WITHIN, PROXIED_BODY_BYTES_MAX, PROXIED_MAX,
+    PROXIED_PIECE_WITHIN, PROXIED_WHOLE_WITHIN,
 };
 use crate::metrics::{Proxied, Refusal};
 use crate::path::IngestPath;
@@ -119,21 +119,23 @@ impl Proxy {
     }
 
     /// # Errors
-    /// 404 for a name that is not known, 502 for one that is gone.
+    /// 404 for a name that is not known, 502 for an ingest that is not here: to ask one that says nothing
+    /// would take as long as an answer may.
     pub fn address(&self, name: &str) -> Result<SocketAddr, Problem> {
-        match self.hub.roster().find(name) {
-            None => Err(unknown_ingest(name)),
-            Some((_, IngestState::Removed)) => {
-                let detail = format!("ingest {name} is gone: no address has its name any more");
-                Err(ingest_problem(
-                    StatusCode::BAD_GATEWAY,
-                    "ingest_away",
-                    name,
-                    detail,
-                ))
+        let detail = match self.hub.roster().find(name) {
+            None => return Err(unknown_ingest(name)),
+            Some((address, IngestState::Here)) => return Ok(address),
+            Some((_, IngestState::Away)) => {
+                let seconds = AWAY_AFTER.as_secs();
+                format!("ingest {name} is away: nothing was heard of it for {seconds} s")
             }
-            Some((address, _)) => Ok(address),
-        }
+            Some((_, IngestState::Removed)) => {
+                format!("ingest {name} is gone: no address has its name any more")
+            }
+        };
+        self.hub.counters().proxied(Proxied::Unreachable);
+        let status = StatusCode::BAD_GATEWAY;
+        Err(ingest_problem(status, "ingest_away", name, detail))
     }
 
     fn place(&self, name: &str) -> Result<OwnedSemaphorePermit, Problem> {

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::{Method, StatusCode};
-use encoder_ui::limits::{PROXIED_BODY_BYTES_MAX, PROXIED_MAX};
+use encoder_ui::limits::{POLL_PERIOD, PROXIED_BODY_BYTES_MAX, PROXIED_MAX};
 use futures_util::future::join_all;
 use futures_util::stream;
 use tokio::time::timeout;
@@ -160,6 +160,28 @@ async fn our_own_token_refused_is_no_end_of_the_session() {
 }
 
 /// What waits for an ingest does not keep others waiting.
+#[tokio::test]
+async fn an_ingest_that_is_away_is_not_waited_for() {
+    let (ingest, page, cookie) = scene(&[]).await;
+    ingest.fall_silent();
+    let away = async {
+        loop {
+            let list = page.ask("GET /api/ingests", &[&cookie], "").await.json();
+            if list["ingests"][0]["state"] == "away" {
+                break;
+            }
+        }
+    };
+    timeout(SOON, away).await.expect("in time");
+    for line in ["GET /api/ingests/n1/v1/status", "POST /api/ingests/n1/v1/x"] {
+        // Far less than an answer may take.
+        let answer = timeout(POLL_PERIOD, page.ask(line, &[&cookie], "")).await;
+        let answer = answer.expect("at once");
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{line}");
+        assert_eq!(answer.reason(), "ingest_away", "{line}");
+    }
+}
+
 #[tokio::test]
 async fn requests_to_one_ingest_are_bounded() {
     let (ingest, page, cookie) = scene(&[]).await;
