@@ -76,6 +76,16 @@ export const codesEn: Codes = {
     },
     ok: { short: 'All is well', why: 'All is well.', act: '' },
   },
+  fromNode: {
+    never_received: {
+      why: 'Nothing has come from a processing node yet.',
+      act: 'Look at its job, under "Nodes and jobs".',
+    },
+    stopped: {
+      why: 'Nothing comes from the processing node any more.',
+      act: 'Look at its job, under "Nodes and jobs".',
+    },
+  },
   indicators: {
     ts_sync_loss: 'TS sync loss',
     sync_byte_error: 'Sync byte error',
@@ -141,6 +151,8 @@ export const codesEn: Codes = {
   eventReasons: {
     started: 'encoder-ingest {version} listens on {address}.',
     stopping: 'The ingest stops.',
+    viewer_kicked: 'Viewer {viewer_address} was disconnected.',
+    counters_reset: 'The error counters start again.',
     operator: '{name}[: {fields}]',
     channels_file: '{name}[: {fields}], by the channels file',
     on_demand: 'Made by the request of a viewer.',
@@ -213,6 +225,12 @@ export const codesEn: Codes = {
     role: 'Your role does not allow this.',
     ingest_away: 'The ingest does not answer.',
     ingest_slow: 'The ingest did not answer in time.',
+    ingest_refuses:
+      'Ingest {ingest} does not take the token of encoder-ui: its administrator must mend that.',
+    unknown_ingest: 'There is no ingest {ingest}.',
+    foreign_origin: 'This page was opened by another address than the one that may change something.',
+    foreign_host: 'Under the name {host} this page may not be used: open it by its IP address.',
+    login_needed: 'The login has ended: log in again.',
     not_removed: 'The ingest is still there: only removed ones can be dismissed.',
     too_many_requests: 'Too many requests are under way: try again in a moment.',
     too_many_streams: 'Too many pages are open.',

@@ -12,6 +12,8 @@ export interface ReasonWords {
 export interface Codes {
   states: Record<Health, string>;
   reasons: Record<Reason, ReasonWords>;
+  /** The same of a rendition, which comes from a processing node and not from a group. */
+  fromNode: Partial<Record<Reason, { why: string; act: string }>>;
   indicators: Record<Indicator, string>;
   indicatorHelp: Record<Indicator, string>;
   losses: Record<LossCause, { name: string; unit: string }>;

@@ -74,6 +74,16 @@ export const codesZh: Codes = {
     },
     ok: { short: '一切正常', why: '一切正常。', act: '' },
   },
+  fromNode: {
+    never_received: {
+      why: '处理节点尚未送来任何数据。',
+      act: '请在“节点与任务”中查看其任务。',
+    },
+    stopped: {
+      why: '处理节点不再送来数据。',
+      act: '请在“节点与任务”中查看其任务。',
+    },
+  },
   indicators: {
     ts_sync_loss: 'TS 同步丢失',
     sync_byte_error: '同步字节错误',
@@ -139,7 +149,9 @@ export const codesZh: Codes = {
   eventReasons: {
     started: 'encoder-ingest {version} 在 {address} 监听。',
     stopping: '接收端停止运行。',
-    operator: '{name}[:{fields}]',
+    viewer_kicked: '已断开观看者 {viewer_address}。',
+    counters_reset: '错误计数重新开始。',
+    operator: '{name}[：{fields}]',
     channels_file: '{name}[：{fields}]，来自频道文件',
     on_demand: '由观看请求创建。',
     no_viewers: '已没有观看者。',
@@ -178,7 +190,7 @@ export const codesZh: Codes = {
     bad_url: '地址格式不对：应为 udp://组播:端口 或 rtp://组播:端口。',
     bad_port: '需要 1 到 65535 的端口：组播:端口，IPv6 为 [组播]:端口。',
     bad_address: '{value} 中缺少有效的 IP 地址。',
-    not_multicast: '{address} 不是组播地址：请用 224.0.0.0/4 或 ff00：：/8。',
+    not_multicast: '{address} 不是组播地址：请用 224.0.0.0/4 或 ff00::/8。',
     bad_source: '{source} 不能作为该组播的信源。',
     bad_interface: '{value} 不能作为网卡名。',
     bad_id: '可用 a-z、0-9、"_"、"-"，最多 63 个字符，以字母或数字开头。',
@@ -211,6 +223,11 @@ export const codesZh: Codes = {
     role: '您的角色不允许此操作。',
     ingest_away: '接收端没有应答。',
     ingest_slow: '接收端未及时应答。',
+    ingest_refuses: '接收端 {ingest} 不接受 encoder-ui 的令牌：需由管理员修正。',
+    unknown_ingest: '没有接收端 {ingest}。',
+    foreign_origin: '打开此页面所用的地址无权进行修改。',
+    foreign_host: '不能以名称 {host} 使用此页面：请用 IP 地址打开。',
+    login_needed: '登录已结束：请重新登录。',
     not_removed: '接收端仍然存在：只能移除已消失的。',
     too_many_requests: '正在进行的请求过多：请稍后再试。',
     too_many_streams: '打开的页面过多。',

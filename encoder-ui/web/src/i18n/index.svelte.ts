@@ -25,10 +25,16 @@ class Speech {
   /** Why a channel is as it is: the sentence of the code, or what the ingest says in English. */
   why(status: Pick<Channel['status'], 'reason' | 'params' | 'detail'>): string {
     const template = this.codes.reasons[status.reason]?.why;
-    return sentence(template, status.params) ?? status.detail;
+    const told = sentence(template, status.params);
+    if (told) return told;
+    // In English the ingest itself says it, and more exactly.
+    const own = preferences.language === 'en' ? null : this.codes.fromNode[status.reason]?.why;
+    return own ?? status.detail;
   }
 
   act(status: Pick<Channel['status'], 'reason' | 'params'>): string {
+    const fromNode = this.codes.fromNode[status.reason];
+    if (fromNode && status.params.group === undefined) return fromNode.act;
     const template = this.codes.reasons[status.reason]?.act;
     return sentence(template, status.params) ?? '';
   }
@@ -53,7 +59,7 @@ class Speech {
       const state = this.codes.states[params.state as keyof Codes['states']] ?? params.state ?? '';
       const reason = event.reason as Channel['status']['reason'];
       const why = this.why({ reason, params, detail: event.detail });
-      return state ? `${state}: ${why}` : why;
+      return state ? this.words.pair(state, why) : why;
     }
     if (event.kind === 'input_switched') {
       const cause = this.codes.conditions[event.reason ?? ''] ?? event.reason ?? '';
@@ -70,7 +76,7 @@ class Speech {
       return sentence(this.codes.eventReasons.job, facts) ?? event.detail;
     }
     if (event.kind === 'input_pinned') Object.assign(params, inputNumbers(params));
-    return sentence(this.codes.eventReasons[event.reason ?? ''], params) ?? event.detail;
+    return sentence(this.codes.eventReasons[event.reason ?? event.kind], params) ?? event.detail;
   }
 
   kind(kind: string): string {

@@ -6,6 +6,7 @@ export const wordsEn = {
   product: 'Encoder',
   skip: 'Skip to content',
   loading: 'Loading…',
+  pair: (name: string, text: string) => `${name}: ${text}`,
   close: 'Close',
   cancel: 'Cancel',
   retry: 'Try again',
@@ -116,6 +117,7 @@ export const wordsEn = {
     awayTitle: (name: string) => `Ingest ${name} is away`,
     awayText: (since: string) =>
       `It has not answered since ${since}. What is shown of it is from then; the others go on.`,
+    troubleTitle: (name: string) => `Not all is well with ingest ${name}`,
     neverTitle: (address: string) => `No ingest answers at ${address}`,
     neverText: 'It has never answered. Is it running, and is this its address?',
     removedTitle: (name: string) => `Ingest ${name} was removed`,
@@ -375,6 +377,7 @@ export const wordsEn = {
     draining: 'Is being emptied',
     encoders: 'Encoders',
     lastSeen: 'Last heard',
+    now: 'now',
     job: 'Job',
     node: 'Node',
     speed: 'Speed',

@@ -24,16 +24,22 @@ function compareIds(a: string, b: string): number {
   return Number(a.split('-')[1] ?? 0) - Number(b.split('-')[1] ?? 0);
 }
 
-export function filterEvents(entries: EventEntry[], filter: EventFilter): EventEntry[] {
+/** `say`: the words of an event as they are read, in whatever language. */
+export function filterEvents(
+  entries: EventEntry[],
+  filter: EventFilter,
+  say: (entry: EventEntry) => string = () => '',
+): EventEntry[] {
   const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
-  return entries.filter(({ ingest, event }) => {
+  return entries.filter((entry) => {
+    const { ingest, event } = entry;
     if (filter.ingest && filter.ingest !== ingest) return false;
     if (filter.kind && filter.kind !== event.kind) return false;
     if (filter.people && !event.actor) return false;
     if (filter.since && Date.parse(event.time) < filter.since) return false;
     if (words.length === 0) return true;
     const { channel = '', actor = '', address = '', detail, kind, reason = '' } = event;
-    const text = [ingest, channel, actor, address, detail, kind, reason].join(' ').toLowerCase();
+    const text = [ingest, channel, actor, address, detail, kind, reason, say(entry)].join(' ').toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }

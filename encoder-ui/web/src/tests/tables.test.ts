@@ -131,6 +131,13 @@ describe('English and Chinese', () => {
     }
   });
 
+  it('Chinese has its own punctuation, and addresses have theirs', () => {
+    for (const [key, text] of [...texts(codesZh), ...texts(wordsZh)]) {
+      expect(text, key).not.toMatch(/[\u4e00-\u9fff}]([,;!?]|: |\[:)/);
+      expect(text, key).not.toMatch(/[0-9a-f]{2}：/);
+    }
+  });
+
   it('nothing is left in the other language', () => {
     for (const text of texts(wordsEn).values()) {
       if (text !== wordsEn.bar.language && text !== wordsEn.bar.languageLabel)
