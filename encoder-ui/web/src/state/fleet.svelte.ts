@@ -12,6 +12,9 @@ import { History } from '../lib/history';
 /** Events kept in memory by the page; the ingests keep the last thousand each. */
 const EVENTS_MAX = 2000;
 
+/** Clocks that differ by less are the same. */
+const CLOCK_SLACK_MS = 2000;
+
 export class ChannelCell {
   readonly key: string;
   readonly ingest: string;
@@ -51,6 +54,8 @@ class FleetState {
   #waiting: (Snapshot | Change)[] = [];
   #scheduled = false;
   #live: Live | null = null;
+  /** What the server's clock is ahead of this machine's. */
+  #ahead = 0;
 
   start(): void {
     if (this.#live) return;
@@ -91,6 +96,7 @@ class FleetState {
         this.#schedule();
         break;
       case 'change':
+        this.#setClock(Date.parse(news.change.time));
         this.#waiting.push(news.change);
         this.#schedule();
         break;
@@ -104,8 +110,22 @@ class FleetState {
         this.loggedOut = true;
         return;
     }
-    this.heardAt = Date.now();
+    this.heardAt = this.#clock();
     if (this.link !== 'live' && (this.#fleet || this.#waiting.length > 0)) this.link = 'live';
+  }
+
+  /** Ages are told by the programs' clock: this machine's may be wrong by minutes. */
+  #clock(): number {
+    return Date.now() + this.#ahead;
+  }
+
+  /** A change comes as soon as it is made; a snapshot may have been made long ago. */
+  #setClock(time: number): void {
+    const ahead = time - Date.now();
+    if (Number.isNaN(ahead)) return;
+    // Less than that is the way here, and a second's rounding.
+    this.#ahead = Math.abs(ahead) < CLOCK_SLACK_MS ? 0 : ahead;
+    this.now = this.#clock();
   }
 
   #schedule(): void {
@@ -157,7 +177,7 @@ class FleetState {
   }
 
   #second(): void {
-    this.now = Date.now();
+    this.now = this.#clock();
     const fresh = this.link === 'live';
     for (const cell of this.cells) cell.history.sample(this.now, cell.channel, fresh && !cell.away);
     this.tick += 1;
