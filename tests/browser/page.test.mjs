@@ -228,6 +228,62 @@ describe('the page', needing('chromium', 'page'), () => {
     await close(page);
   });
 
+  test('a channel and back: the place is kept, and the keyboard goes on in the page', async () => {
+    using('many');
+    const page = await open(browser, `${mock.url}/?sort=name`);
+    const card = page.getByRole('link', { name: 'Channel 180', exact: true });
+    await card.focus();
+    const before = await until('its place', () => page.evaluate(() => scrollY));
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Channel 180', level: 1 }).waitFor();
+    await until('the title', async () => /^(\(\d+\) )?Channel 180 · Encoder$/.test(await page.title()));
+    await until('focus', () => page.evaluate(() => document.activeElement.id === 'content'));
+    assert.equal(await page.evaluate(() => scrollY), 0);
+    await page.goBack();
+    await until('the place', async () => Math.abs((await page.evaluate(() => scrollY)) - before) < 300);
+    await close(page);
+  });
+
+  test('ages are told by the clock of the server, not by that of this machine', async () => {
+    using('well');
+    const hurt = channel(3, {
+      status: { state: 'stopped', reason: 'stopped', since: new Date(Date.now() - 125_000).toISOString() },
+    });
+    mock.ingests[0].channels[3] = hurt;
+    const page = await open(browser, `${mock.url}/`, {
+      prepare: () => {
+        const { now } = Date;
+        Date.now = () => now() - 3_600_000;
+      },
+    });
+    const card = page.locator('article').first();
+    await until('its age', async () => (await card.locator('.age').innerText()) === '2 min');
+    await close(page);
+  });
+
+  test('on a phone a row is a block with names: nothing is cut off', async () => {
+    using('night');
+    const page = await open(browser, `${mock.url}/interfaces`, { size: 'phone', locale: 'zh-CN' });
+    await page.locator('tbody tr').first().waitFor();
+    for (const path of ['/interfaces', '/nodes', '/channels/ingest-a/ch013']) {
+      await page.goto(mock.url + path);
+      const table = page.locator('.table.stacked').first();
+      await table.waitFor();
+      const [wide, room] = await table.evaluate((one) => [one.scrollWidth, one.parentElement.clientWidth]);
+      assert.ok(wide <= room, `${path}: ${wide} px in ${room}`);
+    }
+    await close(page);
+  });
+
+  test('an ingest that is here but in trouble is said to be so', async () => {
+    using('well');
+    const [first, ...others] = mock.ingests;
+    mock.ingests = [{ ...first, error: '/api/v1/channels was answered by 500' }, ...others];
+    const page = await open(browser, `${mock.url}/`);
+    await page.getByText(`Not all is well with ingest ${first.name}`).waitFor();
+    await close(page);
+  });
+
   test('the same id on several ingests stands together', async () => {
     using('night');
     const page = await open(browser, `${mock.url}/`);

@@ -53,6 +53,15 @@ export function editHref(ingest: string, id: string): string {
   return `/edit/${encodeURIComponent(ingest)}/${encodeURIComponent(id)}`;
 }
 
+/** Then one is no longer where one was, and may scroll by hand. */
+const SCROLL_FRAMES_MAX = 60;
+
+/** What had the focus may be gone with the page before: the keyboard goes on in the new one. */
+function focusPage(): void {
+  if (document.activeElement && document.activeElement !== document.body) return;
+  document.querySelector<HTMLElement>('main')?.focus({ preventScroll: true });
+}
+
 class Router {
   path = $state('/');
   query = $state.raw(new URLSearchParams());
@@ -62,7 +71,10 @@ class Router {
 
   start(): void {
     this.#read();
-    addEventListener('popstate', () => this.#read());
+    addEventListener('popstate', (event) => {
+      this.#read();
+      this.#scrollBack((event.state as { y?: number } | null)?.y ?? 0);
+    });
     addEventListener('beforeunload', (event) => {
       if (this.guard && !this.guard()) event.preventDefault();
     });
@@ -71,9 +83,23 @@ class Router {
 
   go(href: string): void {
     if (this.guard && !this.guard() && !confirm(speech.words.edit.leave)) return;
+    // Where one was, for the way back.
+    history.replaceState({ y: scrollY }, '');
     history.pushState(null, '', href);
     this.#read();
     scrollTo(0, 0);
+    requestAnimationFrame(focusPage);
+  }
+
+  /** A page of many cards takes some frames to be as long as it was. */
+  #scrollBack(y: number): void {
+    let frames = 0;
+    const step = () => {
+      scrollTo(0, y);
+      frames += 1;
+      if (Math.abs(scrollY - y) > 1 && frames < SCROLL_FRAMES_MAX) requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
   }
 
   /** Keeps a view's settings in the address without a step in the history. */
