@@ -151,7 +151,7 @@ export const codesEn: Codes = {
   eventReasons: {
     started: 'encoder-ingest {version} listens on {address}.',
     stopping: 'The ingest stops.',
-    viewer_kicked: 'Viewer {viewer_address} was disconnected.',
+    kicked: 'Viewer {viewer_address} was disconnected.',
     counters_reset: 'The error counters start again.',
     operator: '{name}[: {fields}]',
     channels_file: '{name}[: {fields}], by the channels file',

@@ -149,7 +149,7 @@ export const codesZh: Codes = {
   eventReasons: {
     started: 'encoder-ingest {version} 在 {address} 监听。',
     stopping: '接收端停止运行。',
-    viewer_kicked: '已断开观看者 {viewer_address}。',
+    kicked: '已断开观看者 {viewer_address}。',
     counters_reset: '错误计数重新开始。',
     operator: '{name}[：{fields}]',
     channels_file: '{name}[：{fields}]，来自频道文件',
