@@ -17,6 +17,25 @@ pub fn random_access(packet: &[u8]) -> bool {
     packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x40 != 0
 }
 
+/// The time stamp of a PES packet of video that begins here (ISO/IEC 13818-1, 2.4.3.7), in ticks.
+#[must_use]
+pub fn picture_time(packet: &[u8]) -> Option<u64> {
+    let adaptation = if packet[3] & 0x20 == 0 {
+        0
+    } else {
+        usize::from(packet[4]) + 1
+    };
+    let head = packet.get(4 + adaptation..18 + adaptation)?;
+    let begins = packet[1] & 0x40 != 0 && head[..3] == [0, 0, 1] && head[3] & 0xf0 == 0xe0;
+    let byte = |at: usize| u64::from(head[at]);
+    let ticks = (byte(9) >> 1 & 7) << 30
+        | byte(10) << 22
+        | (byte(11) >> 1) << 15
+        | byte(12) << 7
+        | byte(13) >> 1;
+    (begins && head[7] & 0x80 != 0).then_some(ticks)
+}
+
 /// The whole packets of a recording; each must begin with the sync byte.
 ///
 /// # Panics

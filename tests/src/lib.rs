@@ -24,12 +24,14 @@
 //! - [`encoder_node`]: processing nodes that run
 //! - [`ui`]: an encoder-ui that runs
 //! - [`source`]: source-server, and its `verify`
+//! - [`clip`]: short streams made by ffmpeg, and what it sees in a recording
 //! - [`tree`]: the repository's own files, for the rules of the house
 //! - [`manifest`]: the Kubernetes manifests as they are rendered
 
 pub mod binaries;
 pub mod capture;
 pub mod check;
+pub mod clip;
 pub mod encoder_node;
 pub mod fake_node;
 pub mod gate;

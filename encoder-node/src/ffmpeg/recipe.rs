@@ -18,6 +18,12 @@ const PICTURES_BETWEEN_KEY_FRAMES_MAX: &str = "600";
 /// A key frame may come by so much sooner: times are rounded.
 const KEY_FRAME_SLACK_S: f64 = 0.001;
 
+/// A whole turn of the 33 bits that time stamps have (ISO/IEC 13818-1, 2.4.3.7), in seconds: to
+/// ffmpeg's microseconds, which come out as 2^33 ticks again. In a stream that begins less than a
+/// minute before its time stamps wrap, ffmpeg counts up to there in negative numbers, and drops
+/// every picture that has one. A turn later they are positive, and 33 bits of them are the source's.
+const TURN_OF_TIME_S: &str = "95443.717689";
+
 /// How attempts before this one went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attempt {
@@ -65,7 +71,7 @@ pub fn stream(order: &Order, offer: &Offer, attempt: Attempt) -> Result<Vec<Stri
     ));
     let threads = threads(order.cost);
     arguments.extend(words(&format!(
-        "-max_error_rate 1 -threads {} -f mpegts -i pipe:0",
+        "-max_error_rate 1 -threads {} -itsoffset {TURN_OF_TIME_S} -f mpegts -i pipe:0",
         threads + 1
     )));
     arguments.extend(maps(order, video.is_some(), audio.is_some()));

@@ -5,6 +5,7 @@ mod output;
 mod real;
 mod shared;
 mod snapshot;
+mod wrap;
 
 use e2e::ingest::Options;
 use e2e::scene::URL;

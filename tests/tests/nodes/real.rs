@@ -1,9 +1,9 @@
 //! Nodes with ffmpeg: what becomes of jobs when nodes, the ingest or the cable fail.
 
-use std::process::Command;
 use std::time::Instant;
 
 use e2e::binaries::Profile;
+use e2e::clip;
 use e2e::encoder_node;
 use e2e::gate::{Need, can_run};
 use e2e::host::Host;
@@ -82,33 +82,21 @@ fn index_of(name: &str) -> usize {
     digits.parse().unwrap_or_else(|_| panic!("node {name:?}"))
 }
 
-fn probe(arguments: &[&str], viewer: &Viewer) -> String {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), viewer.body()).expect("the recording is written");
-    let output = Command::new("ffprobe")
-        .args(["-v", "error", "-of", "csv=p=0"])
-        .args(arguments)
-        .arg(file.path())
-        .output()
-        .expect("ffprobe runs");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 /// Size and codecs are those of the profile.
 #[track_caller]
 fn is_mini(viewer: &Viewer) {
-    let entries = ["-show_entries", "stream=codec_name,width,height"];
-    let streams = probe(&entries, viewer);
-    assert!(streams.contains("h264,160,90"), "{streams}");
-    assert!(streams.contains("aac"), "{streams}");
+    let streams = clip::streams(&viewer.body(), "codec_name,width,height");
+    assert_eq!(streams, ["h264,160,90", "aac"]);
 }
 
 /// The steps between the pictures' time stamps that are longer than usual, in seconds. None goes
 /// back.
 #[track_caller]
 fn gaps(viewer: &Viewer) -> Vec<f64> {
-    let entries = ["-select_streams", "v:0", "-show_entries", "packet=pts_time"];
-    let text = probe(&entries, viewer);
+    let text = clip::probe(
+        &viewer.body(),
+        "-select_streams v:0 -show_entries packet=pts_time",
+    );
     let stamps: Vec<f64> = text
         .lines()
         .filter_map(|line| line.trim_end_matches(',').parse().ok())

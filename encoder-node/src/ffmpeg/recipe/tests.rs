@@ -53,7 +53,7 @@ fn preview_in_full() {
         line(&order()),
         "-nostdin -hide_banner -loglevel repeat+level+warning -stats_period 0.5 -copyts \
          -probesize 5000000 -analyzeduration 1000000 -fflags +genpts -max_error_rate 1 -threads 2 \
-         -f mpegts -i pipe:0 -map 0:v:0? -map 0:a:0? -sn -dn \
+         -itsoffset 95443.717689 -f mpegts -i pipe:0 -map 0:v:0? -map 0:a:0? -sn -dn \
          -filter_threads 1 -vf yadif=deint=interlaced,\
          scale=w=trunc(min(640\\,360*dar)/2)*2:h=trunc(min(360\\,640/dar)/2)*2,setsar=1,\
          pad=640:360:(ow-iw)/2:(oh-ih)/2,format=yuv420p \
