@@ -6,7 +6,7 @@
 //! one ended.
 
 use common::api::node::Order;
-use common::api::profile::{AudioProfile, VideoProfile};
+use common::api::profile::{AudioProfile, VideoCodec, VideoProfile};
 
 use super::encoder::{Encoder, Hardware, words};
 use super::offer::Offer;
@@ -173,8 +173,11 @@ fn picture(order: &Order, video: &VideoProfile, encoder: Encoder, threads: u32) 
         arguments.extend(["-threads".to_owned(), threads.to_string()]);
     }
     // Else time stamps are rounded to whole pictures, and picture and sound drift by half of one.
-    arguments.extend(words("-enc_time_base:v 1:90000 -g"));
-    arguments.push(PICTURES_BETWEEN_KEY_FRAMES_MAX.to_owned());
+    // MPEG-2 knows no other: its time is counted in pictures (ISO/IEC 13818-2, 6.3.3).
+    if video.codec != VideoCodec::Mpeg2video {
+        arguments.extend(words("-enc_time_base:v 1:90000"));
+    }
+    arguments.extend(["-g", PICTURES_BETWEEN_KEY_FRAMES_MAX].map(str::to_owned));
     let interval_s = f64::from(video.interval_ms.max(100)) / 1000.0 - KEY_FRAME_SLACK_S;
     arguments.push("-force_key_frames".to_owned());
     arguments.push(format!(

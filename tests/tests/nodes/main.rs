@@ -1,6 +1,7 @@
 //! Processing nodes: who has which job, and what becomes of what they send.
 
 mod heartbeat;
+mod kinds;
 mod output;
 mod real;
 mod shared;

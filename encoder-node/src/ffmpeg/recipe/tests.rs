@@ -126,6 +126,15 @@ fn interlacing_is_removed_unless_it_is_known_that_there_is_none() {
 }
 
 #[test]
+fn mpeg_2_counts_its_time_in_pictures() {
+    let mut order = order();
+    assert!(line(&order).contains("-enc_time_base"));
+    order.profile.video.as_mut().expect("video").codec = VideoCodec::Mpeg2video;
+    let text = line_of(&order, &["mpeg2video", "aac"], 0);
+    assert!(!text.contains("-enc_time_base"), "{text}");
+}
+
+#[test]
 fn a_program_is_never_left_for_another() {
     let maps = |has_video, video: bool| {
         let mut order = Order {
