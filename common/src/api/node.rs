@@ -120,6 +120,8 @@ pub enum JobReason {
     UnknownProfile,
     /// There are as many channels as `--max-channels` allows.
     MaxChannels,
+    /// The channel has no program of the number that it names.
+    NoProgram,
 }
 
 /// The answer to a heartbeat: the full list of jobs that the node shall run for this ingest. What
@@ -294,6 +296,7 @@ impl JobReason {
             Self::Draining => "draining",
             Self::UnknownProfile => "unknown_profile",
             Self::MaxChannels => "max_channels",
+            Self::NoProgram => "no_program",
         }
     }
 }

@@ -80,7 +80,7 @@ fn wanted(parent: &Parent, name: &str, profiles: &Profiles) -> Wanted {
         channel: parent.definition.id.to_string(),
         profile,
         cost,
-        program: parent.definition.program,
+        program: program(parent),
         interlaced: picture.and_then(|one| interlaced(&one.detail)),
         has_video: known.then_some(has_video),
         has_audio: known.then_some(has_audio),
@@ -88,14 +88,33 @@ fn wanted(parent: &Parent, name: &str, profiles: &Profiles) -> Wanted {
     }
 }
 
+/// The program that is encoded: the one asked for, else the first of several. A node must be told:
+/// left to itself it might take the picture of one and the sound of another.
+fn program(parent: &Parent) -> Option<u16> {
+    let several = match parent.services.as_slice() {
+        [first, _, ..] => Some(first.service_id),
+        _ => None,
+    };
+    parent.definition.program.or(several)
+}
+
 /// The streams of the program that is encoded.
 fn streams(parent: &Parent) -> &[ElementaryStream] {
     let services = &parent.services;
-    let chosen = match parent.definition.program {
+    let chosen = match program(parent) {
         Some(program) => services.iter().find(|one| one.service_id == program),
         None => services.first(),
     };
     chosen.map_or(&[], |service| &service.streams)
+}
+
+/// The channel's programs, where the one that is asked for is not among them.
+fn other_programs(parent: &Parent) -> Option<(u16, String)> {
+    let asked = parent.definition.program?;
+    let numbers: Vec<u16> = parent.services.iter().map(|one| one.service_id).collect();
+    let is_known = numbers.is_empty() || numbers.contains(&asked);
+    let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    (!is_known).then(|| (asked, texts.join(", ")))
 }
 
 /// `1920x1080 25i`: the letter behind the rate.
@@ -134,6 +153,14 @@ fn obstacle(
             detail => format!("channel {id} has no data: {detail}"),
         };
         return because(JobReason::WaitingForParent, detail);
+    }
+    if let Some((program, programs)) = other_programs(parent) {
+        let detail = format!("channel {id} has no program {program}: it has {programs}");
+        let mut missing = because(JobReason::NoProgram, detail)?;
+        let facts = [("program", program.to_string()), ("programs", programs)];
+        let facts = facts.map(|(key, value)| (key.to_owned(), value));
+        missing.params.extend(facts);
+        return Some(missing);
     }
     let Some(has_video) = has_video else {
         let detail = match parent.definition.program {
@@ -239,6 +266,30 @@ mod tests {
         let radio = of(&parent(State::Receiving, &[("aac", "")]), &Profiles::new());
         assert_eq!(radio["news.preview"].obstacle, None);
         assert!(radio["news.snapshot"].obstacle.is_some());
+    }
+
+    #[test]
+    fn one_program_of_several_is_encoded() {
+        let of = |parent: &Parent| of(parent, &Profiles::new())["news.preview"].clone();
+        let mut asked = parent(State::Receiving, &[("h264", "1280x720 25p")]);
+        assert_eq!(of(&asked).program, Some(2));
+        let among = |parent: &Parent, program| Parent {
+            definition: Arc::new(ChannelDefinition {
+                program,
+                ..(*parent.definition).clone()
+            }),
+            ..parent.clone()
+        };
+        // Without a number it is the first, and nodes are told so.
+        let first = of(&among(&asked, None));
+        assert_eq!((first.program, first.has_video), (Some(1), None));
+        let missing = of(&among(&asked, Some(9))).obstacle.expect("no program 9");
+        assert_eq!(missing.reason, JobReason::NoProgram);
+        assert_eq!(missing.params["programs"], "1, 2");
+        assert!(missing.detail.ends_with("no program 9: it has 1, 2"));
+        // The one program of a stream may change its number.
+        asked.services = Arc::new(asked.services[1..].to_vec());
+        assert_eq!(of(&among(&asked, None)).program, None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod heartbeat;
 mod kinds;
 mod output;
+mod programs;
 mod real;
 mod shared;
 mod snapshot;

@@ -253,6 +253,7 @@ export const codesEn: Codes = {
     draining: 'The node is being emptied.',
     unknown_profile: 'The profile of this rendition is not defined (any more).',
     max_channels: 'There are as many channels as --max-channels allows.',
+    no_program: 'The channel has no program {program}: it has {programs}.',
   },
   conditions: {
     ok: 'well',

@@ -250,6 +250,7 @@ export const codesZh: Codes = {
     draining: '节点正在排空。',
     unknown_profile: '该衍生的配置档（已）未定义。',
     max_channels: '频道数已达 --max-channels 上限。',
+    no_program: '频道中没有节目 {program}，只有 {programs}。',
   },
   conditions: {
     ok: '正常',
