@@ -116,10 +116,15 @@ fn unplaced(need: &Need<'_>, nodes: &[Candidate<'_>]) -> Unplaced {
             .find_map(|node| need.profile.made_by(node.encoders).err());
         let codec = missing.unwrap_or_default();
         params.insert("codec".to_owned(), codec.to_owned());
+        let detail = if nodes.iter().all(|node| node.encoders.is_empty()) {
+            "no processing node has an ffmpeg that works: its log and its /ready say why".to_owned()
+        } else {
+            format!("no processing node's ffmpeg makes {codec}")
+        };
         return Unplaced {
             reason: JobReason::NoSuitableNode,
             params,
-            detail: format!("no processing node's ffmpeg makes {codec}"),
+            detail,
         };
     };
     let room = roomiest.room.max(Slots::default());
@@ -230,6 +235,10 @@ mod tests {
         assert_eq!(placed[..2], [Ok("b"), Ok("a")]);
         let refused = placed[2].clone().expect_err("no encoder");
         assert_eq!(refused.params["codec"], "hevc");
+        assert_eq!(refused.detail, "no processing node's ffmpeg makes hevc");
+        let placed = assign(&[need("z", &hevc, 1.0)], &mut [node("c", &[], 4.0)]);
+        let refused = placed[0].clone().expect_err("no ffmpeg");
+        assert!(refused.detail.contains("an ffmpeg that works"));
     }
 
     #[test]
