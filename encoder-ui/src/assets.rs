@@ -43,14 +43,15 @@ struct Built;
 pub async fn serve(method: Method, uri: Uri, mut headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     let name = file_name(path);
-    if name.is_none() && !(method == Method::GET && is_read_by_people(&headers)) {
+    let reads = method == Method::GET || method == Method::HEAD;
+    if name.is_none() && !(reads && is_read_by_people(&headers)) {
         let detail = format!("there is no page at {}", uri.path());
         return Problem::new(StatusCode::NOT_FOUND, detail)
             .reason("no_such_page")
             .param("path", uri.path())
             .into_response();
     }
-    if method != Method::GET && method != Method::HEAD {
+    if !reads {
         return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "a page can only be read")
             .reason("no_such_method")
             .param("method", &method)
@@ -260,6 +261,9 @@ mod tests {
         assert_eq!(astray.status(), StatusCode::NOT_FOUND);
         let kind = &astray.headers()[header::CONTENT_TYPE];
         assert_eq!(kind, "text/html; charset=utf-8");
+        let head = headers(&[(header::ACCEPT, browser)]);
+        let head = serve(Method::HEAD, Uri::from_static("/chanels"), head).await;
+        assert_eq!(head.headers()[header::CONTENT_TYPE], *kind, "as GET");
         let script = get("/assets/none.js", &[(header::ACCEPT, "*/*")]).await;
         assert_eq!(script.status(), StatusCode::NOT_FOUND);
         let kind = &script.headers()[header::CONTENT_TYPE];
