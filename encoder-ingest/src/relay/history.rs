@@ -161,11 +161,12 @@ impl History {
     }
 
     /// Where a copy of the last `backlog_ms` begins that has `bytes_max` at most: a mark, or, where
-    /// there is none, the oldest that is left of this source.
+    /// there is none, the oldest block of this source that ended within them.
     #[must_use]
-    pub fn copy_start(&self, now_ms: u64, backlog_ms: u64, bytes_max: u64) -> CopyStart<'_> {
+    pub fn copy_start(&self, backlog_ms: u64, bytes_max: u64) -> CopyStart<'_> {
+        let newest_ms = self.newest_ms().unwrap_or(0);
         let fits = |mark: &&Mark| self.head - mark.position <= bytes_max;
-        let wanted = self.start(now_ms, backlog_ms).filter(fits);
+        let wanted = self.start(newest_ms, backlog_ms).filter(fits);
         let usable = || {
             self.marks
                 .iter()
@@ -178,13 +179,14 @@ impl History {
                 prelude: Some(&mark.prelude),
             };
         }
-        let first = self
-            .blocks
-            .iter()
-            .find(|block| block.start >= self.cut && self.head - block.start <= bytes_max);
+        let first = self.blocks.iter().find(|block| {
+            block.start >= self.cut
+                && self.head - block.start <= bytes_max
+                && self.age_ms(block.last_ms) <= backlog_ms
+        });
         CopyStart {
             position: first.map_or(self.head, |block| block.start),
-            at_ms: first.map_or(now_ms, |block| block.last_ms),
+            at_ms: first.map_or(newest_ms, |block| block.last_ms),
             prelude: None,
         }
     }
@@ -193,6 +195,11 @@ impl History {
     #[must_use]
     pub fn newest_ms(&self) -> Option<u64> {
         self.blocks.back().map(|block| block.last_ms)
+    }
+
+    /// How long before the newest byte something came.
+    fn age_ms(&self, at_ms: u64) -> u64 {
+        self.newest_ms().unwrap_or(at_ms).saturating_sub(at_ms)
     }
 
     /// The newest mark at or behind `position`.
@@ -258,17 +265,11 @@ impl History {
     }
 
     /// The oldest block must go, by its age, the channel's share or the budget of all: offset where
-    /// it ends.
+    /// it ends. Age counts from the newest byte: what came before a silence stays to be looked at.
     #[must_use]
-    pub fn overdue(
-        &self,
-        pool: &BlockPool,
-        now_ms: u64,
-        history_ms: u64,
-        bytes_max: usize,
-    ) -> Option<u64> {
+    pub fn overdue(&self, pool: &BlockPool, history_ms: u64, bytes_max: usize) -> Option<u64> {
         let block = self.blocks.front()?;
-        let old = now_ms.saturating_sub(block.last_ms) > history_ms;
+        let old = self.age_ms(block.last_ms) > history_ms;
         let over = self.bytes > bytes_max || pool.over_budget();
         (self.blocks.len() > CHANNEL_BLOCKS_MIN && (old || over)).then(|| block.end())
     }

@@ -81,7 +81,7 @@ impl Worker {
             } => {
                 if let Some(channel) = self.channel(key) {
                     // Who asked may have gone.
-                    let _ = answer.send(channel.capture(wanted, buffer, now));
+                    let _ = answer.send(channel.capture(wanted, buffer));
                 }
             }
             Command::Drain => self.draining_since_ms = Some(now.ms),

@@ -52,7 +52,10 @@ fn what_came_before_a_stream_stopped_is_captured() {
         return;
     }
     let scene = Scene::new();
-    let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
+    // It counts as stopped after a second: longer than the history is, of which two blocks (of an
+    // eighth of a second each) would always stay.
+    let options = Options::new("eth0").channel(URL).with("--history-ms 800");
+    let ingest = Ingest::start(&scene.node, &options);
     let broadcast = scene.broadcast(GROUP, Wrap::Plain);
     ingest.wait_receiving("news");
     let viewer = ingest.watch("/channels/news.ts");
@@ -61,6 +64,9 @@ fn what_came_before_a_stream_stopped_is_captured() {
     ingest.wait_status("news", "stopped", "stopped", seconds(3));
     let captured = ingest.http().get("/api/v1/channels/news/capture.ts");
     assert_eq!(captured.status(), 200);
+    let told = captured.header("x-seconds").expect("X-Seconds");
+    let told: f64 = told.parse().expect("a number");
+    assert!((0.5..0.9).contains(&told), "{told} s");
     let packets = check::packets(&captured.body);
     assert_eq!((check::pid(packets[0]), check::pid(packets[1])), (0, 0x100));
     check::any_piece_of(&captured.body[2 * e2e::ts::PACKET..], &broadcast.sent());

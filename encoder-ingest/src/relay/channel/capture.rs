@@ -1,7 +1,7 @@
 //! A copy of what the history holds, in bounded pieces: control asks for one after another, so that
 //! no turn is longer for it.
 
-use super::{Channel, Now};
+use super::Channel;
 
 /// Which piece of a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Piece {
 
 impl Channel {
     /// Fills `buffer`, as far as it has room. None: what comes next has left the history.
-    pub fn capture(&self, wanted: Wanted, mut buffer: Vec<u8>, now: Now) -> Option<Piece> {
+    pub fn capture(&self, wanted: Wanted, mut buffer: Vec<u8>) -> Option<Piece> {
         let history = self.recorder.history();
         let (start, end, span_ms) = match wanted {
             Wanted::Next { position, end } => (position, end, 0),
@@ -37,12 +37,12 @@ impl Channel {
                 backlog_ms,
                 bytes_max,
             } => {
-                let start = history.copy_start(now.ms, backlog_ms, bytes_max);
+                let start = history.copy_start(backlog_ms, bytes_max);
                 match start.prelude {
                     Some(prelude) => buffer.extend_from_slice(prelude.bytes()),
                     None => buffer.extend_from_slice(self.recorder.signal().prelude().bytes()),
                 }
-                let newest_ms = history.newest_ms().unwrap_or(now.ms);
+                let newest_ms = history.newest_ms().unwrap_or(start.at_ms);
                 let span_ms = newest_ms.saturating_sub(start.at_ms);
                 (start.position, history.head(), span_ms)
             }

@@ -325,7 +325,7 @@ impl Channel {
         while let Some(end) = self
             .recorder
             .history()
-            .overdue(bench.pool, now.ms, history_ms, bytes_max)
+            .overdue(bench.pool, history_ms, bytes_max)
         {
             for index in (0..self.viewers.len()).rev() {
                 let (viewer, policy) = (&mut self.viewers[index], self.plan.slow_viewer);

@@ -56,18 +56,18 @@ fn eviction_takes_the_oldest_block_with_its_marks() {
     assert_eq!(history.start(400, 0).expect("mark").at_ms, 3);
     assert_eq!(history.start(400, 398).expect("mark").at_ms, 2);
     let end = history
-        .overdue(&pool, 250, 200, usize::MAX)
-        .expect("first is 250 ms old");
+        .overdue(&pool, 250, usize::MAX)
+        .expect("the first came 300 ms before the last");
     assert_eq!(end, 348 * 188);
     history.evict_oldest(&mut pool);
     assert_eq!(history.tail(), end);
-    assert_eq!(history.overdue(&pool, 250, 200, usize::MAX), None);
+    assert_eq!(history.overdue(&pool, 250, usize::MAX), None);
     assert_eq!(
         history.start(400, 9999).expect("oldest that is left").at_ms,
         1
     );
     assert_eq!(
-        history.overdue(&pool, 250, 200, 2 * BLOCK_BYTES),
+        history.overdue(&pool, 250, 2 * BLOCK_BYTES),
         Some(2 * 348 * 188)
     );
 }
@@ -79,7 +79,7 @@ fn over_the_budget_of_all_the_oldest_goes_but_two_blocks_stay() {
         history.append(&packets(0, 348), &mut pool, 0);
     }
     let mut evicted = 0;
-    while history.overdue(&pool, 0, 1000, usize::MAX).is_some() {
+    while history.overdue(&pool, 1000, usize::MAX).is_some() {
         history.evict_oldest(&mut pool);
         evicted += 1;
     }
@@ -111,7 +111,7 @@ fn a_copy_begins_at_a_mark_of_this_source_that_leaves_it_small_enough() {
         history.append(&packets(0, 348), &mut pool, turn * 100 + 99);
     }
     let start = |history: &History, backlog_ms, bytes_max| {
-        let start = history.copy_start(400, backlog_ms, bytes_max);
+        let start = history.copy_start(backlog_ms, bytes_max);
         (start.position, start.at_ms, start.prelude.is_some())
     };
     assert_eq!(start(&history, 150, u64::MAX), (2 * BLOCK, 200, true));
@@ -120,8 +120,9 @@ fn a_copy_begins_at_a_mark_of_this_source_that_leaves_it_small_enough() {
     assert_eq!(history.newest_ms(), Some(399));
     // Without marks, as after the end of a stream: from the oldest block.
     history.forget_marks();
-    assert_eq!(start(&history, 150, u64::MAX), (0, 99, false));
-    assert_eq!(start(&history, 150, 2 * BLOCK), (2 * BLOCK, 299, false));
+    assert_eq!(start(&history, 9999, u64::MAX), (0, 99, false));
+    assert_eq!(start(&history, 9999, 2 * BLOCK), (2 * BLOCK, 299, false));
+    assert_eq!(start(&history, 150, u64::MAX), (2 * BLOCK, 299, false));
     // Nothing of another source.
     history.cut();
     assert_eq!(start(&history, 150, u64::MAX).0, history.head());
