@@ -12,6 +12,8 @@ use crate::limits::ACCURACY_POINTS;
 #[derive(Debug, Default)]
 pub struct Accuracy {
     points: Vec<Point>,
+    /// Over all points, kept as they come and go: a PCR costs the same however many there are.
+    sums: Sums,
     /// Where the next point replaces the oldest.
     oldest: usize,
     constant: bool,
@@ -36,10 +38,19 @@ const TOLERANCE_TICKS: i64 = 14;
 /// So many PCRs in a row off the line, and no two of them alike: there is no line.
 const WAITING_MAX: u64 = 8;
 
-/// Ticks over packets: sums of what is behind the first point, and the slope as a fraction.
+/// What a line of least squares is made of: packets (x) and ticks (y) of the points, squared and
+/// multiplied. Whole numbers: adding and taking away leaves no error behind.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    x: i128,
+    y: i128,
+    xx: i128,
+    xy: i128,
+}
+
+/// Ticks over packets: sums of the points, and the slope as a fraction.
 #[derive(Debug, Clone, Copy)]
 struct Line {
-    first: Point,
     count: i128,
     x: i128,
     y: i128,
@@ -47,17 +58,20 @@ struct Line {
     run: i128,
 }
 
-impl Point {
-    /// Packets and ticks from `first` to here.
-    fn from(self, first: Self) -> (i128, i128) {
-        let packets = i128::from(self.packets) - i128::from(first.packets);
-        (packets, i128::from(self.ticks) - i128::from(first.ticks))
+impl Sums {
+    /// A point comes (`times` 1) or goes (-1).
+    fn change(&mut self, point: Point, times: i128) {
+        let (x, y) = (i128::from(point.packets), i128::from(point.ticks));
+        self.x += times * x;
+        self.y += times * y;
+        self.xx += times * x * x;
+        self.xy += times * x * y;
     }
 }
 
 impl Line {
     fn off(self, point: Point) -> i64 {
-        let (packets, ticks) = point.from(self.first);
+        let (packets, ticks) = (i128::from(point.packets), i128::from(point.ticks));
         // Through the middle of all points, by the slope.
         let above = self.count * ticks - self.y;
         let expected = ((self.count * packets - self.x) * self.rise).div_euclid(self.run);
@@ -102,6 +116,7 @@ impl Accuracy {
     /// What is known of the line is no use any more.
     pub fn forget(&mut self) {
         self.points.clear();
+        self.sums = Sums::default();
         self.moved = false;
         self.oldest = 0;
         self.constant = false;
@@ -139,28 +154,21 @@ impl Accuracy {
     }
 
     fn keep(&mut self, point: Point) {
+        self.sums.change(point, 1);
         if self.points.len() < ACCURACY_POINTS {
             self.points.push(point);
         } else {
-            self.points[self.oldest] = point;
+            let gone = std::mem::replace(&mut self.points[self.oldest], point);
+            self.sums.change(gone, -1);
             self.oldest = (self.oldest + 1) % ACCURACY_POINTS;
         }
     }
 
     /// The line through the points with the least squares; none while they tell none.
     fn line(&self) -> Option<Line> {
-        let first = *self.points.first()?;
-        let (mut x, mut y, mut xx, mut xy) = (0, 0, 0, 0);
-        for point in &self.points {
-            let (packets, ticks) = point.from(first);
-            x += packets;
-            y += ticks;
-            xx += packets * packets;
-            xy += packets * ticks;
-        }
+        let Sums { x, y, xx, xy } = self.sums;
         let count = i128::try_from(self.points.len()).ok()?;
         let line = Line {
-            first,
             count,
             x,
             y,
@@ -190,7 +198,9 @@ impl Accuracy {
 
     fn move_by(&mut self, ticks: i64) {
         for point in &mut self.points {
+            self.sums.change(*point, -1);
             point.ticks = point.ticks.saturating_add_signed(ticks);
+            self.sums.change(*point, 1);
         }
     }
 }
@@ -251,6 +261,24 @@ mod tests {
         let counts: u64 = (0..20).map(|_| accuracy.arrives(STEP.0, STEP.1)).sum();
         assert_eq!(counts, 0);
         assert!(accuracy.is_constant());
+    }
+
+    #[test]
+    fn the_sums_are_those_of_the_points_whatever_came() {
+        let mut accuracy = constant();
+        for index in 0..300_u64 {
+            // Wrong ones, steps and gaps now and then.
+            let ticks =
+                STEP.0 + 5000 * u64::from(index % 41 == 0) + 90 * u64::from(index % 17 == 0);
+            accuracy.arrives(ticks, STEP.1 - index % 29 / 28);
+            let mut sums = Sums::default();
+            let points = accuracy.points.iter();
+            points.for_each(|point| sums.change(*point, 1));
+            let Sums { x, y, xx, xy } = accuracy.sums;
+            assert_eq!((x, y, xx, xy), (sums.x, sums.y, sums.xx, sums.xy));
+        }
+        accuracy.forget();
+        assert_eq!(accuracy.sums.xy, 0);
     }
 
     #[test]
