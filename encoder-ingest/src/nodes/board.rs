@@ -70,6 +70,12 @@ impl Board {
         }
     }
 
+    /// There are neither nodes nor jobs, and nothing is left to be told of any.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.told.is_empty() && self.leases.iter().next().is_none()
+    }
+
     /// The whole set of renditions that are wanted, by id. What is not in it ends.
     pub fn want(&mut self, wanted: BTreeMap<String, Wanted>, now: Moment) {
         self.jobs.retain(|id, _| wanted.contains_key(id));

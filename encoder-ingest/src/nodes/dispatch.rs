@@ -13,7 +13,7 @@ use common::api::node::{Heartbeat, JobDocument, JobState, NodeDocument, NodeStat
 use common::api::profile::ProfileKind;
 use common::shutdown::Shutdown;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{sleep, sleep_until};
 
 use super::assignment::Unplaced;
 use super::board::{Admission, Board};
@@ -79,19 +79,24 @@ impl Nodes {
 
     /// Looks at nodes and jobs until the process stops.
     pub async fn follow(self: Arc<Self>, mut shutdown: Shutdown) {
-        let mut turns = interval(NODES_TURN);
-        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut compared: Option<Instant> = None;
         loop {
-            tokio::select! {
-                _ = turns.tick() => {}
-                () = shutdown.requested() => return,
-            }
             if compared.is_none_or(|at| at.elapsed() >= WANTED_INTERVAL) {
                 compared = Some(Instant::now());
                 self.compare();
             }
             self.turn();
+            // Most ingests have neither nodes nor jobs: then there is nothing to look at but what
+            // is wanted. What a node says has its turn at once.
+            let wait = if self.board().is_empty() {
+                WANTED_INTERVAL
+            } else {
+                NODES_TURN
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = shutdown.requested() => return,
+            }
         }
     }
 

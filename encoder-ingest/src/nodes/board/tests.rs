@@ -442,6 +442,25 @@ fn handing_over_has_an_end() {
 }
 
 #[test]
+fn it_is_empty_until_something_is_wanted_or_a_node_is_heard_and_once_that_is_over() {
+    let mut board = Board::new(at(0));
+    assert!(board.is_empty());
+    board.want(BTreeMap::from([("a.p".to_owned(), wanted(1.0))]), at(0));
+    assert!(!board.is_empty());
+    board.want(BTreeMap::new(), at(100));
+    assert!(board.is_empty());
+    let (address, node) = (IpAddr::from([10, 0, 0, 1]), Fake::new("n", 2.0));
+    board
+        .heard("n", address, node.heartbeat(0), at(200))
+        .expect("heard");
+    board.turn(at(200));
+    assert!(!board.is_empty());
+    let kept_ms = u64::try_from(crate::limits::NODE_KEPT.as_millis()).expect("days at most");
+    board.turn(at(200 + kept_ms));
+    assert!(board.is_empty());
+}
+
+#[test]
 fn an_upload_that_another_has_replaced_says_nothing_when_it_ends() {
     let mut board = Board::new(at(0));
     let address = IpAddr::from([10, 0, 0, 1]);
