@@ -206,10 +206,14 @@ impl Input {
         let full = |index: usize| tools.received_bytes(index) == layout.stride();
         let full = (0..count).take_while(|index| full(*index)).count();
         let in_place = self.in_place(tools, &room, layout, full, tools.received(count - 1));
-        tools.set_aside_batch(&room, layout, in_place..count);
+        if in_place < count {
+            tools.set_aside_batch(&room, layout, in_place..count);
+        }
         let first = in_place.min(room.first.len() / layout.slot_bytes);
         self.keep(first, in_place, layout, out);
-        self.careful(tools, in_place, out);
+        if in_place < count {
+            self.careful(tools, in_place, out);
+        }
         count == slots
     }
 

@@ -242,8 +242,7 @@ impl Viewer {
         if pending_bytes + bytes == 0 {
             return Ok(0);
         }
-        let slices = &slices[..first + count];
-        match SockRef::from(&self.socket).send_vectored_with_flags(slices, sys::SEND_FLAGS) {
+        match send(&self.socket, &slices[..first + count]) {
             Ok(sent) => {
                 self.blocked = sent < pending_bytes + bytes;
                 self.sent(sent, pending_bytes, view.now_ms);
@@ -292,6 +291,15 @@ impl Viewer {
     #[must_use]
     pub fn skipped_bytes(&self) -> u64 {
         self.skipped_bytes
+    }
+}
+
+/// One piece goes without the structures that several need.
+fn send(socket: &TcpStream, slices: &[IoSlice<'_>]) -> std::io::Result<usize> {
+    let socket = SockRef::from(socket);
+    match slices {
+        [slice] => socket.send_with_flags(slice, sys::SEND_FLAGS),
+        slices => socket.send_vectored_with_flags(slices, sys::SEND_FLAGS),
     }
 }
 
