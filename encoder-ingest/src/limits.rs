@@ -14,9 +14,8 @@ pub const BLOCK_BYTES: usize = 64 * 1024;
 /// one before it. With less, a viewer could not be served at all.
 pub const CHANNEL_BLOCKS_MIN: usize = 2;
 
-/// Free blocks that a worker keeps for the next receive: more than one turn takes at 2 Gbit/s. More
-/// go back to the allocator; what is asked of it again has to be zeroed.
-pub const WORKER_SPARE_BLOCKS_MAX: usize = 12;
+/// Free blocks that a worker keeps for the next receive. More go back to the allocator.
+pub const WORKER_SPARE_BLOCKS_MAX: usize = 8;
 
 /// Random access points remembered in a history. The oldest are forgotten first.
 pub const MARKS_MAX: usize = 64;

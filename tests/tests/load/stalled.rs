@@ -33,7 +33,7 @@ const STALLED_BUFFER_BYTES: usize = 16 << 10;
 // The limits of the ingest that bound its memory (encoder-ingest/src/limits.rs).
 const BLOCK_BYTES: u64 = 64 << 10;
 const CHANNEL_BLOCKS_MIN: u64 = 2;
-const WORKER_SPARE_BLOCKS_MAX: u64 = 12;
+const WORKER_SPARE_BLOCKS_MAX: u64 = 8;
 const REQUEST_HEAD_BYTES_MAX: u64 = 16 << 10;
 const PRELUDE_PACKETS_MAX: u64 = 8;
 const VIEWER_UNSENT_BYTES_MAX: u64 = 512 << 10;
