@@ -49,6 +49,14 @@ impl Pair<'_> {
     /// Lets the source be well again and waits until all that was made is behind the ingest.
     fn well_again(&self) {
         self.break_it(&json!({}));
+        let came = || {
+            let channel = [("channel", "news")];
+            self.ingest.metric("received_datagrams_total", &channel)
+        };
+        let before = came();
+        wait_until("what is well comes behind it", seconds(5), || {
+            came() >= before + 50.0
+        });
         self.ingest.wait_receiving("news");
     }
 
