@@ -33,6 +33,14 @@ export interface Form {
   ingests: string[] | undefined;
 }
 
+/** What an ingest said when the form was saved on it; `failure` null: it took it. */
+export interface SaveResult {
+  ingest: string;
+  failure: string | null;
+  /** The channel was changed meanwhile. */
+  conflict: boolean;
+}
+
 export function emptyForm(): Form {
   return {
     id: '',
@@ -171,6 +179,19 @@ function whole(value: string, pointer: string, min: number, max: number, push: P
 function isInterface(name: string): boolean {
   if (/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(name)) return true;
   return name.length <= INTERFACE_NAME_BYTES_MAX && !/[/:\s]/.test(name) && name !== '.' && name !== '..';
+}
+
+/** What the form's fields show mistakes of. */
+const FIELDS = [
+  /^\/(id|name|group|number|program|logo|slow_viewer|enabled|scrambled)$/,
+  /^\/inputs\/\d+\/(url|interface)$/,
+  /^\/inputs(\/\d+)?$/,
+  /^\/renditions/,
+  /^\/labels/,
+];
+
+export function hasField(pointer: string): boolean {
+  return FIELDS.some((field) => field.test(pointer));
 }
 
 interface AddressMistake {
