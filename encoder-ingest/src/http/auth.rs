@@ -203,7 +203,7 @@ mod tests {
             .map_err(|problem| problem.status)
     }
 
-    const TOKENS: &str = "root admin aaa\nn1 node nnn\ntv watch www\n";
+    const TOKENS: &str = "ops admin aaa\nn1 node nnn\ntv watch www\n";
 
     #[test]
     fn roles_open_what_they_should() {
@@ -214,7 +214,7 @@ mod tests {
         };
         assert_eq!(ask("GET /api/v1/channels", "www"), Ok("token/tv".into()));
         assert_eq!(ask("GET /api/v1/channels", "nnn"), Ok("token/n1".into()));
-        assert_eq!(ask("POST /api/v1/channels", "aaa"), Ok("token/root".into()));
+        assert_eq!(ask("POST /api/v1/channels", "aaa"), Ok("token/ops".into()));
         assert_eq!(ask("POST /api/v1/channels", "www"), Err(403));
         assert_eq!(ask("DELETE /api/v1/channels/news", "nnn"), Err(403));
         for line in [
@@ -222,7 +222,7 @@ mod tests {
             "PUT /api/v1/jobs/news.preview/output?epoch=1",
         ] {
             assert_eq!(ask(line, "nnn"), Ok("token/n1".into()));
-            assert_eq!(ask(line, "aaa"), Ok("token/root".into()));
+            assert_eq!(ask(line, "aaa"), Ok("token/ops".into()));
             assert_eq!(ask(line, "www"), Err(403));
         }
         assert_eq!(ask("PUT /api/v1/channels/output", "nnn"), Err(403));
@@ -246,7 +246,7 @@ mod tests {
             let headers = [("authorization", bearer.as_str()), ("encoder-actor", user)];
             admit(&guard, "GET /api/v1/channels", &headers)
         };
-        assert_eq!(ask("aaa", "anna"), Ok("token/root/anna".into()));
+        assert_eq!(ask("aaa", "anna"), Ok("token/ops/anna".into()));
         assert_eq!(ask("nnn", "anna"), Err(403));
         assert_eq!(ask("aaa", &"x".repeat(64)).map(|_| ()), Ok(()));
         assert_eq!(ask("aaa", &"x".repeat(65)), Err(400));

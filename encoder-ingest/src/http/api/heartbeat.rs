@@ -1,6 +1,6 @@
 //! The body of a heartbeat, with every mistake in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::api::node::{Heartbeat, JobReason, JobReport, Progress, ReportedState};
 use common::document::{self, Cursor, Fields, Mistake, MistakeCode, Mistakes, Syntax};
@@ -84,12 +84,11 @@ fn encoders(at: &Cursor<'_>) -> Option<Vec<String>> {
 
 fn jobs(at: &Cursor<'_>) -> Option<Vec<JobReport>> {
     let items = at.items(0..=HEARTBEAT_JOBS_MAX)?;
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     let mut jobs = Vec::with_capacity(items.len());
     for item in &items {
         let Some(report) = job(item) else { continue };
-        let twice = seen.insert((report.id.clone(), report.epoch), ()).is_some();
-        if twice {
+        if !seen.insert((report.id.clone(), report.epoch)) {
             let (id, epoch) = (&report.id, report.epoch);
             let detail = format!("epoch {epoch} of job {id:?} is told twice");
             item.push(Mistake::new(MistakeCode::Duplicate, detail).param("job", id));
