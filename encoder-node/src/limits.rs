@@ -11,6 +11,13 @@ pub const ADDRESSES_MAX: usize = 256;
 /// Names are looked up again so often; a lookup that fails leaves the addresses known before.
 pub const LOOKUP_PERIOD: Duration = Duration::from_secs(5);
 
+/// The same while no ingest answers: there is nothing else to do, and jobs wait.
+pub const LOOKUP_IDLE_PERIOD: Duration = Duration::from_secs(1);
+
+/// A lookup without an answer by then has failed. The next one asks from another port: behind a
+/// Service of Kubernetes that may reach another name server, where this one's retries can't.
+pub const LOOKUP_WITHIN: Duration = Duration::from_secs(2);
+
 /// From one heartbeat to the next. A change is told at once.
 pub const HEARTBEAT_PERIOD: Duration = Duration::from_secs(1);
 

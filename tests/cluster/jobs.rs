@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use e2e::gate::Need;
 use e2e::wait::seconds;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kubectl::{await_for, get};
 use crate::lab::{ask, measured, nodes};
-use crate::system::{System, on_node, patch, patch_ingest, set_channels};
+use crate::system::{System, on_node, patch, patch_ingest, pods, set_channels};
 
 /// Rendition for which a processing node is needed.
 const WITH_PREVIEW: &str = "channels:
@@ -53,6 +53,20 @@ fn jobs_of_a_crashed_node_run_on_another_within_5_s_of_the_lease() {
     system.settle();
     set_channels(WITH_PREVIEW);
     let base = system.external(&system.ingest());
+    await_for("the processing nodes are known", seconds(60), || {
+        let known = ask(&base, "/nodes")?;
+        let known = known["nodes"].as_array()?;
+        let is_up = |pod: &Value| {
+            let name = &pod["metadata"]["name"];
+            known
+                .iter()
+                .any(|node| node["name"] == *name && node["state"] == "alive")
+        };
+        pods("encoder", "encoder-node")
+            .iter()
+            .all(is_up)
+            .then_some(())
+    });
     let (before, _) = await_for("the job runs", seconds(150), || runs_on(&base));
     let pod = get(&format!("-n encoder pod {before}"));
     let node = pod["spec"]["nodeName"].as_str().expect("a node").to_owned();

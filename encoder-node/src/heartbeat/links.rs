@@ -55,6 +55,11 @@ impl Links {
     }
 
     #[must_use]
+    pub fn any_is_up(&self) -> bool {
+        self.with(|links| links.values().any(|link| link.is_up))
+    }
+
+    #[must_use]
     pub fn list(&self) -> Vec<(SocketAddr, LinkState)> {
         self.with(|links| {
             links

@@ -1,20 +1,24 @@
 //! Looks the ingests' names up again and again, and keeps one link for each address.
 //!
 //! A lookup that fails leaves what is known. An address that left its name is called for as long as
-//! it answers: a name server that forgets for a moment must not end jobs.
+//! it answers: a name server that forgets for a moment must not end jobs. While no ingest answers,
+//! lookups follow each other sooner.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::lookup_host;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::link::{Caller, call};
+use super::links::Links;
 use crate::client::Credentials;
 use crate::config::IngestName;
-use crate::limits::{ADDRESSES_MAX, LOOKUP_PERIOD};
+use crate::limits::{ADDRESSES_MAX, LOOKUP_IDLE_PERIOD, LOOKUP_PERIOD, LOOKUP_WITHIN};
 
 /// What the lookups brought.
 #[derive(Debug, Default)]
@@ -30,15 +34,10 @@ pub async fn follow(names: Vec<IngestName>, caller: Caller) {
     let mut found = Found::default();
     let mut links: BTreeMap<SocketAddr, AbortHandle> = BTreeMap::new();
     let mut calls = JoinSet::new();
-    let mut turn = interval(LOOKUP_PERIOD);
-    turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        turn.tick().await;
         // A token may have been replaced.
         refresh(&caller.credentials).await;
-        for (place, name) in names.iter().enumerate() {
-            found.look_up(place, name).await;
-        }
+        found.look_up(&names).await;
         let known = links.keys().copied().collect();
         let (new, gone) = found.changes(&known, |address| caller.links.is_up(address));
         for address in gone {
@@ -53,6 +52,16 @@ pub async fn follow(names: Vec<IngestName>, caller: Caller) {
             links.insert(address, calls.spawn(call(caller.clone(), address)));
         }
         while calls.try_join_next().is_some() {}
+        sleep(until_next(&caller.links)).await;
+    }
+}
+
+/// From the end of a look at the names to the next.
+fn until_next(links: &Links) -> Duration {
+    if links.any_is_up() {
+        LOOKUP_PERIOD
+    } else {
+        LOOKUP_IDLE_PERIOD
     }
 }
 
@@ -62,21 +71,44 @@ async fn refresh(credentials: &Arc<Credentials>) {
     let _ = tokio::task::spawn_blocking(move || credentials.refresh()).await;
 }
 
+async fn addresses(host: (String, u16)) -> io::Result<BTreeSet<SocketAddr>> {
+    let Ok(found) = timeout(LOOKUP_WITHIN, lookup_host(host)).await else {
+        let text = format!("no answer within {} s", LOOKUP_WITHIN.as_secs());
+        return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+    };
+    Ok(found?.collect())
+}
+
 impl Found {
-    async fn look_up(&mut self, place: usize, name: &IngestName) {
-        let looked = timeout(LOOKUP_PERIOD, lookup_host((name.host.as_str(), name.port))).await;
-        let error = match looked {
-            Ok(Ok(addresses)) => {
-                self.addresses.insert(place, addresses.collect());
+    /// All at once: a slow name server holds up its own names only.
+    async fn look_up(&mut self, names: &[IngestName]) {
+        let mut lookups: JoinSet<_> = names
+            .iter()
+            .enumerate()
+            .map(|(place, name)| {
+                let host = (name.host.clone(), name.port);
+                async move { (place, addresses(host).await) }
+            })
+            .collect();
+        // A lookup is not cancelled, and a panic ends the process elsewhere.
+        while let Some(Ok((place, addresses))) = lookups.join_next().await {
+            self.note(place, &names[place], addresses);
+        }
+    }
+
+    fn note(&mut self, place: usize, name: &IngestName, found: io::Result<BTreeSet<SocketAddr>>) {
+        match found {
+            Ok(addresses) => {
+                self.addresses.insert(place, addresses);
                 self.errors.remove(&place);
-                return;
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} s", LOOKUP_PERIOD.as_secs()),
-        };
-        if self.errors.get(&place) != Some(&error) {
-            tracing::warn!("cannot look up {name}: {error}");
-            self.errors.insert(place, error);
+            Err(error) => {
+                let error = error.to_string();
+                if self.errors.get(&place) != Some(&error) {
+                    tracing::warn!("cannot look up {name}: {error}");
+                    self.errors.insert(place, error);
+                }
+            }
         }
     }
 
@@ -138,15 +170,26 @@ mod tests {
     #[tokio::test]
     async fn a_failed_lookup_leaves_what_is_known() {
         let mut found = found([1]);
-        let name = "http://no-such-host.invalid:9525".parse().expect("name");
-        found.look_up(0, &name).await;
-        assert_eq!((found.addresses[&0].len(), found.errors.len()), (1, 1));
-        let name = "http://127.0.0.1:9525".parse().expect("name");
-        found.look_up(0, &name).await;
+        let mut look_up = async |name: &str| {
+            found.look_up(&[name.parse().expect("name")]).await;
+            (found.addresses[&0].clone(), found.errors.len())
+        };
+        let known = BTreeSet::from([address(1)]);
         assert_eq!(
-            found.addresses[&0],
-            [SocketAddr::from(([127, 0, 0, 1], 9525))].into()
+            look_up("http://no-such-host.invalid:9525").await,
+            (known, 1)
         );
-        assert!(found.errors.is_empty());
+        let loopback = BTreeSet::from([SocketAddr::from(([127, 0, 0, 1], 9525))]);
+        assert_eq!(look_up("http://127.0.0.1:9525").await, (loopback, 0));
+    }
+
+    #[test]
+    fn names_are_looked_up_sooner_while_no_ingest_answers() {
+        let links = Links::default();
+        assert_eq!(until_next(&links), LOOKUP_IDLE_PERIOD);
+        links.answered(address(1), false);
+        assert_eq!(until_next(&links), LOOKUP_PERIOD);
+        links.failed(address(1));
+        assert_eq!(until_next(&links), LOOKUP_IDLE_PERIOD);
     }
 }
