@@ -17,7 +17,7 @@ use common::telemetry::LogFormat;
 )]
 pub struct Arguments {
     /// Ingest to work for; may be given more than once. A name stands for all its addresses and is
-    /// looked up again every 5 s
+    /// looked up again every 5 s, each second while none answers
     #[arg(
         long = "ingest",
         value_name = "URL",
