@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::kubectl::{await_for, kubectl};
-use crate::lab::{ask, measured, nodes, outside, verify_outside};
+use crate::lab::{ask, measured, nodes, outside, request, verify_outside};
 use crate::system::{System, on_node, overlay, patch, patch_ingest};
 
 /// The NodePort of the page in overlay `dev`.
@@ -32,7 +32,11 @@ impl Operator {
             base: format!("http://{node}:{NODE_PORT}"),
             cookies: NamedTempFile::new().expect("a file"),
         };
-        let (status, body) = operator.request("GET", "/api/ingests", None);
+        // kube-proxy needs a moment until it sends to the page that runs now.
+        let ((status, body), _) = await_for("the page answers", seconds(30), || {
+            let answer = operator.request("GET", "/api/ingests", None);
+            (answer.0 != 0).then_some(answer)
+        });
         assert_eq!(status, 401, "without a login: {body}");
         let wrong = json!({"name": "admin", "password": "wrong"}).to_string();
         assert_eq!(operator.request("POST", "/api/login", Some(&wrong)).0, 401);
@@ -105,14 +109,18 @@ fn the_page_sees_and_controls_every_ingest_through_the_headless_service() {
         let (status, body) = operator.request("POST", &channels, Some(FILM));
         assert_eq!(status, 201, "{name}: {body}");
         let base = format!("http://{address}:30925");
-        let film = ask(&base, "/channels/film").expect("the ingest has it");
+        let (film, _) = await_for("the ingest has it", seconds(10), || {
+            ask(&base, "/channels/film")
+        });
         assert_eq!(film["origin"], "operator", "{name}");
         // Who made it is in the ingest's own events.
         let events = ask(&base, "/events.json").expect("events").to_string();
         assert!(events.contains("token/ui/admin"), "{events}");
         let (status, body) = operator.request("DELETE", &format!("{channels}/film"), None);
         assert_eq!(status, 204, "{name}: {body}");
-        assert!(ask(&base, "/channels/film").is_none(), "{name}");
+        let film = format!("{base}/api/v1/channels/film");
+        let (status, body) = request("GET", &film, Some("dev-ui"), None);
+        assert_eq!(status, 404, "{name}: {body}");
     }
 }
 

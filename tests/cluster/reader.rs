@@ -78,9 +78,14 @@ impl Shared {
                 first = false;
                 self.connections.fetch_add(1, Ordering::Relaxed);
             }
-            self.bytes.fetch_add(read as u64, Ordering::Relaxed);
+            let before = self.bytes.fetch_add(read as u64, Ordering::Relaxed);
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            *seen = (Instant::now(), seen.1.max(seen.0.elapsed()));
+            // Before its first byte a viewer only comes: nothing was interrupted.
+            let pause = match before {
+                0 => Duration::ZERO,
+                _ => seen.0.elapsed(),
+            };
+            *seen = (Instant::now(), seen.1.max(pause));
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }

@@ -20,6 +20,11 @@ fn a_namespace_that_enforces_baseline_refuses_ingest() {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": "encoder-baseline", "labels": labels}});
     apply(&namespace.to_string());
+    // Without it pods are refused for another reason, and a ReplicaSet keeps the first it was given.
+    await_for("its service account is there", seconds(30), || {
+        let words = ["-n", "encoder-baseline", "get", "serviceaccount", "default"];
+        try_kubectl(&words, "").ok.then_some(())
+    });
     let rendered = Manifests::rendered("k8s/overlays/dev");
     let mut ingest = rendered.named("Deployment", "encoder-ingest").clone();
     ingest["metadata"]["namespace"] = json!("encoder-baseline");

@@ -59,6 +59,12 @@ impl System {
                 "-n encoder rollout status deployment/{name} --timeout=90s"
             ));
         }
+        // A rollout counts as done while old pods still end: until then they answer and take jobs.
+        await_for("the old pods are gone", seconds(60), || {
+            let ends = |pod: &Value| !pod["metadata"]["deletionTimestamp"].is_null();
+            let pods = items(&get("-n encoder pods"));
+            (!pods.iter().any(ends)).then_some(())
+        });
     }
 
     /// Ingest's pods, those that go away left out.
