@@ -1,7 +1,7 @@
 //! Loss on the path and at our own socket: each packet under one cause, to the exact number. A packet
 //! filter in the source's host drops and counts; a process that is stopped leaves its socket full.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use e2e::check;
@@ -108,6 +108,16 @@ fn random_loss_of_rtp_is_counted_as_the_rule_counts_it() {
     assert_eq!(ingest.metric("source_restarts_total", &[]), 0.0);
 }
 
+/// PIDs whose continuity can be followed.
+fn counted_pids(recording: &[u8]) -> HashSet<u16> {
+    check::packets(recording)
+        .into_iter()
+        .filter(|packet| packet[3] & 0x10 != 0)
+        .map(check::pid)
+        .filter(|pid| *pid != e2e::ts::PID_NULL)
+        .collect()
+}
+
 /// Packets that a recording's continuity counters show to be missing: a lower bound.
 fn missing(recording: &[u8]) -> u64 {
     let mut last: HashMap<u16, u8> = HashMap::new();
@@ -133,9 +143,13 @@ fn random_loss_of_plain_ts_is_nobodys_and_a_lower_bound() {
     let scene = Scene::new();
     let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
     let mut source = Feed::new(&scene, Wrap::Plain);
-    source.send(SPARED, PAUSE);
+    let sent = counted_pids(&source.send(SPARED, PAUSE));
     let viewer = ingest.watch("/channels/news.ts?start=live");
-    source.send(SPARED, PAUSE);
+    // What is lost before a PID's first packet in the recording, the recording does not show.
+    wait_until("the viewer has seen every PID", seconds(10), || {
+        source.send(SPARED, PAUSE);
+        counted_pids(&viewer.body()) == sent
+    });
     let loss = Loss::percent(&scene.source);
     source.send(3000, PAUSE);
     let dropped = loss.end();
