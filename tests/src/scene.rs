@@ -3,6 +3,7 @@
 use crate::host::Host;
 use crate::send::{Broadcast, Sender};
 use crate::ts::TestStream;
+use crate::wait::{seconds, wait_until};
 use crate::wrap::Wrap;
 
 /// The group of the usual channel.
@@ -50,6 +51,19 @@ impl Scene {
         let (here, there) = (["10.0.2.1/24"], ["10.0.2.2/24"]);
         host.link("eth0", &here, &self.node, "lan0", &there);
         host
+    }
+
+    /// Waits until the node is in `group` (`ADDRESS:PORT`): an ingest may be live before it joined.
+    ///
+    /// # Panics
+    /// When it is not within 10 s.
+    #[track_caller]
+    pub fn wait_joined(&self, group: &str) {
+        let address = group.split(':').next();
+        wait_until("the group is joined", seconds(10), || {
+            let list = self.node.ip("maddr show dev eth0");
+            list.split_whitespace().any(|word| Some(word) == address)
+        });
     }
 
     /// The usual stream (mark 1) to `group`, wrapped.

@@ -133,7 +133,9 @@ fn an_acknowledgement_ends_when_the_channel_is_well() {
     wait_until("it is over", seconds(3), || {
         ingest.channel("news")["status"]["acknowledged"].is_null()
     });
-    let events = ingest.http().get("/api/v1/events.json").text();
-    assert!(events.contains("\"reason\":\"well_again\""), "{events}");
+    wait_until("its end is told", seconds(1), || {
+        let events = ingest.http().get("/api/v1/events.json").text();
+        events.contains("\"reason\":\"well_again\"")
+    });
     assert_eq!(put().problem(409)["reason"], "channel_well");
 }

@@ -101,11 +101,13 @@ fn a_wrong_file_changes_nothing_and_is_told() {
         ingest.metric("config_ok", &[]) == 0.0
     });
     assert_eq!(ingest.channel_ids(), ["news", "sport"]);
-    let log = ingest.process.log();
-    assert!(log.contains("colour"), "{log}");
-    let events = ingest.http().get("/api/v1/events.json").text();
-    assert!(events.contains("config_refused"), "{events}");
-    assert!(events.contains("colour"), "{events}");
+    wait_until("it is logged", seconds(1), || {
+        ingest.process.log().contains("colour")
+    });
+    wait_until("it is told", seconds(1), || {
+        let events = ingest.http().get("/api/v1/events.json").text();
+        events.contains("config_refused") && events.contains("colour")
+    });
     replace(&ingest.channels_file(), &file(&[NEWS]));
     wait_ids(&ingest, &["news"]);
     wait_until("all is well again", seconds(2), || {

@@ -214,7 +214,8 @@ fn one_that_stalls_and_is_skipped_costs_the_others_nothing() {
         assert_eq!(stage.skipped(), skipped, "what the others skipped");
         assert_eq!(viewer.end(), None);
         viewer.resume();
-        wait_until("it goes on behind what it missed", seconds(10), || {
+        // What the kernel still holds for a small window goes out by its timers.
+        wait_until("it goes on behind what it missed", seconds(30), || {
             stage.skipped() > skipped
         });
     });

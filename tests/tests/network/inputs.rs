@@ -218,6 +218,9 @@ fn damaged(reason: &str, damage: impl Fn(usize, &mut Vec<u8>) -> bool) {
         }
     }
     wait_active(&ingest, 1, seconds(1));
+    wait_until("the switch is told", seconds(1), || {
+        !switches(&ingest).is_empty()
+    });
     assert_eq!(switches(&ingest)[0]["reason"], reason);
     viewer.wait_more(300_000, seconds(5));
     assert_eq!(viewer.end(), None);

@@ -38,6 +38,7 @@ fn a_stream_that_is_joined_at_a_packet_without_payload_has_lost_nothing() {
     }
     let scene = Scene::new();
     let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
+    scene.wait_joined(GROUP);
     let mut stream = TestStream::new(1, RATE_BPS);
     let datagrams: Vec<_> = (0..800).map(|_| stream.take_bytes(7)).collect();
     let clock_alone = |datagram: &Vec<u8>| {

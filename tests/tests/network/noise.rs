@@ -154,6 +154,7 @@ fn what_is_no_transport_stream_is_said_to_be_none() {
     }
     let scene = Scene::new();
     let ingest = Ingest::start(&scene.node, &Options::new("eth0").channel(URL));
+    scene.wait_joined(GROUP);
     let sender = Sender::new(&scene.source, "eth0", GROUP);
     let garbage = garbage();
     let viewer = ingest.watch("/channels/news.ts");

@@ -32,6 +32,7 @@ fn sigterm_under_load_sends_the_tail_and_leaves_the_groups() {
     }
     let mut ingest = Ingest::start(&scene.node, &Options::new("eth0").channels(&text));
     let broadcast = |channel: u16| {
+        scene.wait_joined(&group(channel));
         let stream = TestStream::new(channel, RATE_BPS);
         Sender::new(&scene.source, "eth0", &group(channel)).broadcast(stream, Wrap::Plain)
     };
@@ -51,6 +52,13 @@ fn sigterm_under_load_sends_the_tail_and_leaves_the_groups() {
     viewers[0].1.chatter(b"GET /again HTTP/1.1\r\n\r\n");
     let capture = Capture::start(&scene.source, "eth0", "igmp");
     let sent_before: Vec<_> = broadcasts.iter().map(|b| b.sent().len()).collect();
+    for (index, sent) in sent_before.iter().enumerate() {
+        let id = format!("c{}", index + 1);
+        wait_until("it has been received", seconds(5), || {
+            let received = ingest.metric("received_bytes_total", &[("channel", &id)]);
+            received >= *sent as f64
+        });
+    }
     assert_eq!(ingest.terminate(), 0);
     for (index, viewer) in &viewers {
         assert_eq!(viewer.wait_end(seconds(2)), End::Fin);

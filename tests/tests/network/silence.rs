@@ -32,8 +32,15 @@ fn a_stream_that_stops_is_joined_anew_and_comes_back() {
     capture.wait_line(&["gaddr 239.1.1.1 to_ex"], seconds(5));
     broadcast.go_on();
     ingest.wait_status("news", "receiving", "ok", VERDICT);
-    let events = ingest.http().get("/api/v1/events.json").text();
-    let events: serde_json::Value = serde_json::from_str(&events).expect("JSON");
+    let events = || ingest.http().get("/api/v1/events.json").json();
+    // The event follows the status.
+    wait_until("the return is told", seconds(1), || {
+        let events = events();
+        let mut list = events["events"].as_array().expect("events").iter();
+        let last = list.rfind(|event| event["kind"] == "channel_state");
+        last.is_some_and(|event| event["reason"] == "ok")
+    });
+    let events = events();
     let list = events["events"].as_array().expect("events").iter();
     let verdicts = list
         .clone()

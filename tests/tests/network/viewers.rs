@@ -79,8 +79,11 @@ fn slow(policy: &str) -> Slow {
     let text = format!(
         "channels:\n- {{id: news, name: News, inputs: [{{url: '{URL}'}}], slow_viewer: {policy}}}\n"
     );
+    let scene = Scene::new();
+    // A segment fits the small window: it opens when it is read, not when a timer of TCP says so.
+    scene.node.ip("link set lo mtu 1500");
     Slow {
-        scene: Scene::new(),
+        scene,
         options: Options::new("eth0")
             .channels(&text)
             .with("--history-ms 1000"),

@@ -7,7 +7,7 @@ use e2e::gate::{Need, can_run};
 use e2e::ingest::{Ingest, Options};
 use e2e::scene::Scene;
 use e2e::viewer::Viewer;
-use e2e::wait::{seconds, wait_for};
+use e2e::wait::{seconds, wait_for, wait_until};
 
 /// 50 moving pictures a second, of which `FIELDS` makes 25 of two moments each.
 const FIELDS: &str = "tinterlace=interleave_top,setfield=tff";
@@ -102,6 +102,7 @@ fn every_kind_of_source_becomes_what_the_profile_says() {
     if !can_run(&[Need::Namespaces, Need::Ffmpeg]) {
         return;
     }
+    let _alone = crate::alone();
     let scene = Scene::new();
     let mut clips = Clips::default();
     let options = channels(&mut clips);
@@ -109,6 +110,7 @@ fn every_kind_of_source_becomes_what_the_profile_says() {
     let host = scene.viewer_host();
     let _node = encoder_node::start(&host, 0, 8, "http://10.0.2.2:9525");
     let _sending = clips.send(&scene.source);
+    wait_until("all jobs run", seconds(60), || crate::running(&ingest) == 7);
     let watch = |path: &str| ingest.watch(&format!("/channels/{path}.ts"));
     let [tall, lines, hd, film, mute, radio, radio_alone] = [
         "tape/tall",

@@ -176,6 +176,7 @@ fn a_node_that_dies_is_replaced_and_viewers_stay() {
         sending.reset();
         viewer
     });
+    let fresh = later(2);
     // Its heartbeats have ended as well, at this moment at the latest.
     let died = Instant::now();
     beating(&[&two], || {
@@ -184,7 +185,7 @@ fn a_node_that_dies_is_replaced_and_viewers_stay() {
         });
         let waited = died.elapsed();
         assert!(waited < Duration::from_millis(2500), "{waited:?}");
-        let _sending = locked(&two).send(JOB, epoch, later(2));
+        let _sending = locked(&two).send(JOB, epoch, fresh);
         wait_mark(&viewer, 2, seconds(3));
         assert!(died.elapsed() < seconds(3));
         unbroken(&viewer);

@@ -5,7 +5,7 @@ use e2e::encoder_node;
 use e2e::gate::{Need, can_run};
 use e2e::ingest::{Ingest, Options};
 use e2e::scene::Scene;
-use e2e::wait::{seconds, wait_for};
+use e2e::wait::{seconds, wait_for, wait_until};
 
 /// Program 1 is red and mute, program 2 blue with a tone.
 const TWO: &str = "-f lavfi -i color=red:size=160x90:rate=25 -f lavfi -i color=blue:size=160x90:rate=25 \
@@ -18,6 +18,7 @@ fn the_chosen_program_is_encoded_and_a_missing_one_is_told() {
     if !can_run(&[Need::Namespaces, Need::Ffmpeg]) {
         return;
     }
+    let _alone = crate::alone();
     let mut clips = Clips::default();
     let two = clips.add("two", TWO);
     let scene = Scene::new();
@@ -32,6 +33,9 @@ fn the_chosen_program_is_encoded_and_a_missing_one_is_told() {
     let host = scene.viewer_host();
     let _node = encoder_node::start(&host, 0, 4, "http://10.0.2.2:9525");
     let _sending = clips.send(&scene.source);
+    wait_until("what can run runs", seconds(60), || {
+        crate::running(&ingest) == 3
+    });
     let recorded = |path: &str| {
         let viewer = ingest.watch(path);
         viewer.wait_bytes(30_000, seconds(30));

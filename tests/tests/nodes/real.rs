@@ -121,6 +121,7 @@ fn a_killed_nodes_job_runs_elsewhere_within_three_seconds() {
     if !can_run(&[Need::Namespaces, Need::Ffmpeg]) {
         return;
     }
+    let _alone = crate::alone();
     let stage = Stage::new();
     let ingest = stage.ingest();
     let mut nodes = [0, 1, 2].map(|index| stage.node(index));
@@ -148,6 +149,7 @@ fn nodes_that_end_hand_their_jobs_over() {
     if !can_run(&[Need::Namespaces, Need::Ffmpeg]) {
         return;
     }
+    let _alone = crate::alone();
     let stage = Stage::new();
     let ingest = stage.ingest();
     let mut nodes = [0, 1].map(|index| stage.node(index));
@@ -172,6 +174,7 @@ fn an_ingest_that_is_started_anew_has_its_jobs_back() {
     if !can_run(&[Need::Namespaces, Need::Ffmpeg]) {
         return;
     }
+    let _alone = crate::alone();
     let stage = Stage::new();
     let ingest = stage.ingest();
     let _node = stage.node(0);
@@ -194,6 +197,7 @@ fn a_cut_cable_heals_without_double_output() {
     if !can_run(&[Need::Namespaces, Need::Ffmpeg]) {
         return;
     }
+    let _alone = crate::alone();
     let stage = Stage::new();
     let ingest = stage.ingest();
     let _node = stage.node(0);

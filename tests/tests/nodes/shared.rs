@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::list;
 use e2e::encoder_node;
 use e2e::gate::{Need, can_run};
 use e2e::ingest::{Ingest, Options};
 use e2e::process::{Process, Program};
 use e2e::scene::{Scene, URL};
 use e2e::wait::{seconds, wait_until};
-use serde_json::Value;
 
 /// A small picture with sound, by ffmpeg: every channel here receives it.
 fn small_source(scene: &Scene) -> Process {
@@ -32,11 +32,6 @@ fn channels(count: usize, profile: &str, more: &str) -> String {
     };
     let all: String = (0..count).map(one).collect();
     format!("{more}channels:\n{all}")
-}
-
-fn list(ingest: &Ingest<'_>, what: &str) -> Vec<Value> {
-    let list = ingest.http().get(&format!("/api/v1/{what}")).json();
-    list[what].as_array().cloned().expect(what)
 }
 
 fn states(ingest: &Ingest<'_>) -> BTreeMap<String, usize> {
@@ -97,10 +92,16 @@ fn twelve_of_twenty_jobs_run_and_the_others_as_slots_get_free() {
     if !can_run(&[Need::Namespaces, Need::Ffmpeg]) {
         return;
     }
+    let _alone = crate::alone();
     let scene = Scene::new();
     let _source = small_source(&scene);
     let options = Options::new("eth0").channels(&channels(20, "preview", ""));
     let ingest = Ingest::start(&scene.node, &options);
+    // Who runs first follows from the names only once every channel is received.
+    wait_until("all wait for nothing but a node", seconds(20), || {
+        let jobs = list(&ingest, "jobs");
+        jobs.len() == 20 && jobs.iter().all(|job| job["reason"] == "no_node")
+    });
     let host = scene.viewer_host();
     let start = |index| encoder_node::start(&host, index, 4, "http://10.0.2.2:9525");
     let _nodes = [0, 1, 2].map(start);
@@ -142,6 +143,7 @@ fn two_ingests_share_three_nodes_within_their_slots() {
     if !can_run(&[Need::Namespaces, Need::Ffmpeg]) {
         return;
     }
+    let _alone = crate::alone();
     let scene = Scene::new();
     let _source = small_source(&scene);
     let host = scene.viewer_host();

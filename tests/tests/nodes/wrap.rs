@@ -30,6 +30,7 @@ fn a_rendition_goes_on_where_the_time_stamps_wrap() {
     if !can_run(&[Need::Namespaces, Need::Ffmpeg]) {
         return;
     }
+    let _alone = crate::alone();
     let scene = Scene::new();
     let ingest = Ingest::start(
         &scene.node,
