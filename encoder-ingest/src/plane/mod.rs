@@ -5,10 +5,12 @@
 //! - [`shared`]: what control's threads share
 //! - [`questions`]: what keeper and workers are asked about one channel
 //! - [`backoff`], [`membership`]: where a channel joins, and when anew
-//! - [`silence`], [`drops`], [`filter`], [`probe`], [`search`]: where a silent group is looked for
+//! - [`silence`], [`drops`], [`filter`], [`probe`]: how a silent group is looked for
+//! - [`surroundings`]: what a channel is judged by besides itself
 //! - [`condition`], [`failover`], [`trial`], [`inputs`]: which of several inputs is used
 //! - [`tally`], [`judge`]: what is counted and said of a channel
-//! - [`links`], [`kept`], [`keeper`]: the thread that watches NICs and judges channels
+//! - [`kept`], [`search`]: a channel as it stands, and which silent one is looked for next
+//! - [`links`], [`keeper`]: the thread that watches NICs and judges channels
 
 mod backoff;
 mod condition;
@@ -27,6 +29,7 @@ mod questions;
 mod search;
 mod shared;
 mod silence;
+mod surroundings;
 mod tally;
 mod trial;
 

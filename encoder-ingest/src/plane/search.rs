@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 use super::drops::Filtered;
 use super::filter::{Filter, FilterTest, is_shared};
 use super::kept::Kept;
-use super::options::{Looked, PlaneOptions, ProbeInterfaces, ProbeOutcome};
+use super::options::{Looked, ProbeInterfaces, ProbeOutcome};
 use super::probe::{Probe, candidates};
 use super::silence::{Silence, since};
+use super::surroundings::Surroundings;
 use crate::limits::{DIAGNOSES_MAX, FILTER_TEST_INTERVAL, PROBE_INTERVAL, PROBE_SILENCE};
 use crate::relay::channel::ChannelKey;
 
@@ -31,14 +32,6 @@ pub(super) struct Search {
     look: Option<Look>,
     asked: VecDeque<(ChannelKey, Answer)>,
     answers: Vec<(Answer, Looked)>,
-}
-
-/// What is around a channel.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings<'a> {
-    pub(super) links: &'a [Link],
-    pub(super) options: &'a PlaneOptions,
-    pub(super) now_ms: u64,
 }
 
 /// A look at one channel.

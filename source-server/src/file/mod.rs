@@ -3,9 +3,9 @@
 //! [`TsFile`] is read once and shared by all streams of it; [`replay::FileLoop`] is one stream's
 //! place in it. Both know no clock of this machine.
 
+mod marks;
 mod replay;
 mod survey;
-mod tighten;
 
 pub use replay::FileLoop;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use common::ts::packet::{PACKET_BYTES, Pcr, Pid, SYNC_BYTE, TsPacket};
 
 use super::TsFile;
-use super::survey::{Mark, read_time, time_places};
+use super::marks::Mark;
+use super::survey::{read_time, time_places};
 use crate::proof;
 use crate::psi::{self, PacketBytes};
 use crate::testcard::{NULL_PACKET, pcr_bytes};

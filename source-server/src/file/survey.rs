@@ -7,7 +7,7 @@ use std::path::Path;
 use common::ts::packet::{Pcr, Pid, TsPacket};
 
 use super::FileError;
-use super::tighten::tighten;
+use super::marks::{Mark, tighten};
 use crate::proof;
 use crate::psi::{self, PacketBytes};
 
@@ -17,15 +17,6 @@ const PTS_WRAP: u64 = 1 << 33;
 /// Sound or picture may last so much longer than the bytes, and be waited for with null packets:
 /// what a multiplexer sends ahead.
 const PADDING_TICKS_MAX: u64 = 3 * Pcr::TICKS_PER_SECOND;
-
-/// A packet and its time, in ticks since packet 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) packet: usize,
-    pub(super) ticks: u64,
-    /// How much earlier it leaves than its PCR says.
-    pub(super) advance: u64,
-}
 
 #[derive(Debug)]
 pub(super) struct Survey {

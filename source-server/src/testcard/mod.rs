@@ -13,12 +13,13 @@ mod elementary;
 mod mux;
 mod track;
 
-pub use mux::{Mux, MuxOptions, PMT_PID, VIDEO_PID};
+pub use mux::{Mux, MuxOptions, PMT_PID};
 pub(crate) use mux::{NULL_PACKET, pcr_bytes};
 
 use std::sync::{Arc, LazyLock};
 
 use track::Track;
+pub use track::VIDEO_PID;
 
 /// How long the streams of the card are, in ticks of 27 MHz: 9.6 s, a whole number of video
 /// frames (240) and of AAC frames (450).

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use common::ts::packet::{PACKET_BYTES, Pcr, Pid, SYNC_BYTE};
 
 use super::clock::ByteClock;
-use super::track::{Track, TrackPacket, pts_bytes};
+use super::track::{AUDIO_PID, Track, TrackPacket, VIDEO_PID, pts_bytes};
 use super::{Card, card};
 use crate::proof;
 use crate::psi::{self, Elementary, PacketBytes};
 
 pub const PMT_PID: Pid = Pid::new(0x100);
-pub const VIDEO_PID: Pid = Pid::new(0x101);
-pub(super) const AUDIO_PID: Pid = Pid::new(0x102);
 
 const PROGRAM: u16 = 1;
 const TRANSPORT_STREAM_ID: u16 = 1;

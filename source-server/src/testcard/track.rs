@@ -6,9 +6,12 @@
 
 use common::ts::packet::{PACKET_BYTES, Pid, SYNC_BYTE};
 
+use super::LOOP_TICKS;
 use super::elementary::{pictures, sounds};
-use super::{LOOP_TICKS, mux};
 use crate::psi::PacketBytes;
+
+pub const VIDEO_PID: Pid = Pid::new(0x101);
+pub(super) const AUDIO_PID: Pid = Pid::new(0x102);
 
 /// A frame's last byte is in the receiver so long before the frame is decoded.
 const MARGIN_TICKS: u64 = 100 * 27_000;
@@ -50,7 +53,7 @@ impl Track {
         let pictures = pictures();
         let count = pictures.len() as u64;
         Self::new(pictures.iter().enumerate().map(|(index, picture)| Pes {
-            pid: mux::VIDEO_PID,
+            pid: VIDEO_PID,
             stream_id: 0xe0,
             bytes: picture.bytes,
             pts: LOOP_TICKS / TICKS_PER_90KHZ * index as u64 / count,
@@ -66,7 +69,7 @@ impl Track {
             .map(<[&[u8]]>::concat)
             .collect();
         Self::new(groups.iter().enumerate().map(|(index, group)| Pes {
-            pid: mux::AUDIO_PID,
+            pid: AUDIO_PID,
             stream_id: 0xc0,
             bytes: group,
             pts: LOOP_TICKS / TICKS_PER_90KHZ * (index * SOUNDS_IN_PES) as u64 / count,

@@ -1,10 +1,19 @@
-//! Bytes that last longer than the pictures and the sound in them would make a loop wait at its
-//! seam. Null packets at the end are left out instead, and what stands behind each leaves earlier.
+//! A file's time line, and how it is shortened: bytes that last longer than the pictures and the
+//! sound in them would make a loop wait at its seam. Null packets at the end are left out instead,
+//! and what stands behind each leaves earlier.
 
 use common::ts::packet::{Pid, TsPacket};
 
-use super::survey::Mark;
 use crate::psi::PacketBytes;
+
+/// A packet and its time, in ticks since packet 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) packet: usize,
+    pub(super) ticks: u64,
+    /// How much earlier it leaves than its PCR says.
+    pub(super) advance: u64,
+}
 
 /// Shortens `packets` and their time line by up to `excess` ticks, from the end.
 pub(super) fn tighten(packets: &mut Vec<PacketBytes>, marks: &mut [Mark], mut excess: u64) {
