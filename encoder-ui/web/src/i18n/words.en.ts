@@ -331,6 +331,8 @@ export const wordsEn = {
     created: (name: string) => `${name} was created.`,
     removed: (name: string) => `${name} was deleted.`,
     failed: 'This was not saved; the form is as you typed it.',
+    failedPart: 'This was not saved everywhere; the form is as you typed it.',
+    gone: 'It was deleted while you edited it. The form is as you typed it; saving makes the channel anew.',
     mistakesLeft: (count: number) => `${many(count, 'mistake')} to correct`,
     results: 'Result of each ingest',
     resultOk: 'Saved',

@@ -320,6 +320,8 @@ export const wordsZh: Words = {
     created: (name) => `${name} 已新建。`,
     removed: (name) => `${name} 已删除。`,
     failed: '未保存；表单保持您填写的内容。',
+    failedPart: '未在所有接收端上保存；表单保持您填写的内容。',
+    gone: '您编辑期间该频道已被删除。表单保持您填写的内容；保存将重新创建该频道。',
     mistakesLeft: (count) => `有 ${count} 处需要更正`,
     results: '各接收端的结果',
     resultOk: '已保存',

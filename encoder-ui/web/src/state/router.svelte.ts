@@ -56,6 +56,19 @@ export function editHref(ingest: string, id: string): string {
 /** Then one is no longer where one was, and may scroll by hand. */
 const SCROLL_FRAMES_MAX = 60;
 
+/** True: nothing is lost. */
+type Guard = () => boolean;
+
+/** What the history keeps of a page: its place in it, and how far it was scrolled. */
+interface Step {
+  at?: number;
+  y?: number;
+}
+
+function stepOf(state: unknown): Step {
+  return (state as Step | null) ?? {};
+}
+
 /** What had the focus may be gone with the page before: the keyboard goes on in the new one. */
 function focusPage(): void {
   if (document.activeElement && document.activeElement !== document.body) return;
@@ -66,29 +79,72 @@ class Router {
   path = $state('/');
   query = $state.raw(new URLSearchParams());
   page: Page = $derived(pageOf(this.path));
-  /** Set by a form that holds what was typed: asked before it is left. */
-  guard: (() => boolean) | null = null;
+  #guard: Guard | null = null;
+  /** The place in the history of what is shown: tells how far a step went that is taken back. */
+  #at = 0;
 
   start(): void {
+    this.#at = stepOf(history.state).at ?? 0;
+    history.replaceState({ ...stepOf(history.state), at: this.#at }, '');
     this.#read();
-    addEventListener('popstate', (event) => {
-      this.#read();
-      this.#scrollBack((event.state as { y?: number } | null)?.y ?? 0);
-    });
+    addEventListener('popstate', (event) => this.#stepped(stepOf(event.state)));
     addEventListener('beforeunload', (event) => {
-      if (this.guard && !this.guard()) event.preventDefault();
+      if (this.typed) event.preventDefault();
     });
     document.addEventListener('click', (event) => this.#click(event));
   }
 
+  /** A form asks to be left only when it is clean; what is returned takes that back. */
+  hold(clean: Guard): () => void {
+    this.#guard = clean;
+    // The form that came after it may have asked by now.
+    return () => {
+      if (this.#guard === clean) this.#guard = null;
+    };
+  }
+
+  /** What was typed is saved, or may be lost. */
+  release(): void {
+    this.#guard = null;
+  }
+
+  /** The page holds what was typed and is saved nowhere. */
+  get typed(): boolean {
+    return this.#guard !== null && !this.#guard();
+  }
+
+  /** Asks where something would be lost. */
+  mayLeave(): boolean {
+    return !this.typed || confirm(speech.words.edit.leave);
+  }
+
   go(href: string): void {
-    if (this.guard && !this.guard() && !confirm(speech.words.edit.leave)) return;
+    if (!this.mayLeave()) return;
     // Where one was, for the way back.
-    history.replaceState({ y: scrollY }, '');
-    history.pushState(null, '', href);
+    history.replaceState({ y: scrollY, at: this.#at }, '');
+    this.#at += 1;
+    history.pushState({ at: this.#at }, '', href);
     this.#read();
     scrollTo(0, 0);
     requestAnimationFrame(focusPage);
+  }
+
+  /** Back or forward: the browser has gone already, and goes back again where one would rather stay. */
+  #stepped({ at, y = 0 }: Step): void {
+    if (at === this.#at) return;
+    if (at === undefined) {
+      // To a place within this page: a step that the browser made itself.
+      this.#at += 1;
+      history.replaceState({ at: this.#at }, '');
+      return;
+    }
+    if (location.pathname !== this.path && !this.mayLeave()) {
+      history.go(this.#at - at);
+      return;
+    }
+    this.#at = at;
+    this.#read();
+    this.#scrollBack(y);
   }
 
   /** A page of many cards takes some frames to be as long as it was. */
@@ -105,7 +161,7 @@ class Router {
   /** Keeps a view's settings in the address without a step in the history. */
   replaceQuery(query: URLSearchParams): void {
     const text = query.toString();
-    history.replaceState(null, '', text ? `${location.pathname}?${text}` : location.pathname);
+    history.replaceState({ at: this.#at }, '', text ? `${location.pathname}?${text}` : location.pathname);
     this.query = query;
   }
 
