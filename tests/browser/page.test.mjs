@@ -228,6 +228,21 @@ describe('the page', needing('chromium', 'page'), () => {
     await close(page);
   });
 
+  test('keys behind an open dialog do nothing', async () => {
+    using('night');
+    const page = await open(browser, `${mock.url}/`);
+    await page.locator('article').first().waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('x');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(page.url(), `${mock.url}/`);
+    await page.keyboard.press('x');
+    await page.waitForURL(/state=ill/);
+    await close(page);
+  });
+
   test('a channel and back: the place is kept, and the keyboard goes on in the page', async () => {
     using('many');
     const page = await open(browser, `${mock.url}/?sort=name`);
