@@ -32,6 +32,8 @@ const DESCRIPTION = {
 export class Mock {
   ingests = [];
   me = { name: 'ann', role: 'admin', login: true };
+  /** Who logs in by whatever name and password. */
+  user = this.me;
   streams = new Set();
   /** `METHOD path` of every request to an ingest. */
   asked = [];
@@ -77,6 +79,12 @@ export class Mock {
   cut(closed = true) {
     this.closed = closed;
     if (closed) for (const stream of this.streams) stream.destroy();
+  }
+
+  /** As by a logout, in whichever tab, or when its time is over. */
+  endSession() {
+    this.me = null;
+    for (const stream of this.streams) stream.end();
   }
 
   send(event, data) {
@@ -140,13 +148,22 @@ export class Mock {
       response.end(body === null ? undefined : JSON.stringify(body));
       return;
     }
-    if (path === '/api/events') return this.#stream(request, response);
     const json = (body, status = 200) => {
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(body));
     };
-    if (path === '/api/me')
-      return this.me ? json(this.me) : json({ title: 'Unauthorized', status: 401, detail: 'log in' }, 401);
+    if (path === '/api/login') {
+      this.me = this.user;
+      return json(null);
+    }
+    if (path === '/api/logout') {
+      this.endSession();
+      return json(null);
+    }
+    if (path.startsWith('/api/') && !this.me)
+      return json({ title: 'Unauthorized', status: 401, detail: 'log in' }, 401);
+    if (path === '/api/me') return json(this.me);
+    if (path === '/api/events') return this.#stream(request, response);
     if (path === '/api/about') {
       return json({
         version: '0.1.0',

@@ -29,6 +29,13 @@ export function onLoggedOut(action: () => void): void {
   whenLoggedOut = action;
 }
 
+let whenRoleRefused: () => void = () => {};
+
+/** Called when the server says that the user's role is not enough. */
+export function onRoleRefused(action: () => void): void {
+  whenRoleRefused = action;
+}
+
 export interface Request {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   json?: unknown;
@@ -66,6 +73,7 @@ export async function send(path: string, request: Request = {}): Promise<Respons
   if (response.ok) return response;
   const error = await refusal(response);
   if (response.status === 401 && path !== '/api/login') whenLoggedOut();
+  if (response.status === 403 && error.problem.reason === 'role') whenRoleRefused();
   throw error;
 }
 

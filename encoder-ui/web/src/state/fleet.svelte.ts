@@ -47,6 +47,7 @@ class FleetState {
   now = $state(Date.now());
   /** Oldest first. */
   events: EventEntry[] = $state.raw([]);
+  /** The stream was refused for want of a login, and nothing came since. */
   loggedOut = $state(false);
 
   #fleet: Fleet | null = null;
@@ -64,7 +65,6 @@ class FleetState {
   }
 
   restart(): void {
-    this.loggedOut = false;
     this.link = 'connecting';
     this.#live?.restart();
   }
@@ -108,8 +108,10 @@ class FleetState {
         return;
       case 'login':
         this.loggedOut = true;
+        if (this.link === 'live') this.link = 'lost';
         return;
     }
+    this.loggedOut = false;
     this.heardAt = this.#clock();
     if (this.link !== 'live' && (this.#fleet || this.#waiting.length > 0)) this.link = 'live';
   }
