@@ -125,9 +125,12 @@ pub struct ChannelCounters {
     pub late: AtomicU64,
     /// Datagrams that did not hold whole TS packets and were joined by the slow path.
     pub unaligned: AtomicU64,
-    /// Datagrams that were neither TS nor RTP with TS, or of another kind than the channel's.
+    /// Datagrams that were neither TS nor RTP with TS, of another kind than the channel's, or of
+    /// another sender among its own.
     pub malformed: AtomicU64,
     pub source_restarts: AtomicU64,
+    /// Signs that two send RTP to the group at once.
+    pub second_sender: AtomicU64,
     /// TS packets dropped for a bad sync byte among good ones.
     pub bad_sync_packets: AtomicU64,
     /// TS bytes copied in user space, because they could not be received in place.

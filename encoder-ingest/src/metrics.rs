@@ -58,7 +58,7 @@ metrics! {
     REJOINS Counter "rejoins_total" "Times that the channel's group was joined anew";
     SOURCE_RESTARTS Counter "source_restarts_total" "Times that the channel's source began anew";
     UNALIGNED_DATAGRAMS Counter "unaligned_datagrams_total" "Datagrams that did not hold whole TS packets and were joined";
-    MALFORMED_DATAGRAMS Counter "malformed_datagrams_total" "Datagrams that were neither TS nor RTP with TS; never forwarded";
+    MALFORMED_DATAGRAMS Counter "malformed_datagrams_total" "Datagrams that were neither TS nor RTP with TS, or of another sender (SSRC) among the channel's own; never forwarded";
     RELAY_DELAY Histogram "relay_delay_seconds" "How long bytes stay in the relay, from their arrival to the write";
     RECEIVE_BUFFER Gauge "receive_buffer_bytes" "Socket buffer that the kernel granted";
     INTERFACE_UP Gauge "interface_up" "1 when the NIC in use, or the one looked for, is there, up, and has a carrier";

@@ -79,4 +79,5 @@ fn all(signal: &mut Signal, packets: &[u8], now_ms: u64) {
     while let Scanned::RandomAccess(at) = signal.scan(rest, now_ms) {
         rest = &rest[at + PACKET_BYTES..];
     }
+    signal.check(now_ms);
 }

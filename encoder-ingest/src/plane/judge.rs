@@ -28,6 +28,8 @@ pub(super) struct Judge {
     flow: Flow,
     datagrams: u64,
     last_datagram_ms: Option<u64>,
+    strange: u64,
+    last_strange_ms: Option<u64>,
     verdict: Option<Verdict>,
     silence: Option<Silence>,
     finding: Finding,
@@ -65,12 +67,18 @@ impl Judge {
         self.last_datagram_ms
     }
 
-    /// Sees whether datagrams come.
+    /// Sees whether datagrams come, and what is no TS.
     pub(super) fn look(&mut self, live: &LiveChannel, now_ms: u64) {
         let datagrams = live.counters.received_datagrams.load(Relaxed);
         if datagrams != self.datagrams {
             self.datagrams = datagrams;
             self.last_datagram_ms = Some(now_ms);
+        }
+        let strange =
+            live.counters.malformed.load(Relaxed) + live.counters.bad_sync_packets.load(Relaxed);
+        if strange != self.strange {
+            self.strange = strange;
+            self.last_strange_ms = Some(now_ms);
         }
     }
 
@@ -125,7 +133,7 @@ impl Judge {
             }),
             filter: self.filtered(filter),
             last_ts_ms,
-            last_datagram_ms: self.last_datagram_ms,
+            last_strange_ms: self.last_strange_ms,
             granted_buffer_bytes: counters.receive_buffer_bytes.load(Relaxed),
             numbered: counters.kind_is_rtp.load(Relaxed),
             scrambled_expected: case.definition.scrambled.is_some(),

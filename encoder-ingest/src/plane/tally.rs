@@ -57,6 +57,7 @@ impl Tally {
             (&mut recent.upstream, &counters.lost_upstream),
             (&mut recent.scrambled, &counters.scrambled_packets),
             (&mut recent.unaligned, &counters.unaligned),
+            (&mut recent.second_sender, &counters.second_sender),
         ] {
             count.tell(load(value), now_ms);
         }

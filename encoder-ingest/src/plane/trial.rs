@@ -92,7 +92,8 @@ impl Trial {
             let drained = self.input.drain(&mut bench.tools, &mut out);
             self.recorder.clear(&mut bench.pool);
             self.datagrams += drained.datagrams;
-            if !drained.more {
+            if let Some(complete_ms) = self.input.complete_ms(now_ms, drained.more) {
+                self.recorder.check(complete_ms);
                 break;
             }
         }

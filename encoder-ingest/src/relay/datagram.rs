@@ -53,20 +53,32 @@ fn stride_of(payload: &[u8]) -> Option<usize> {
     [PACKET_BYTES, PACKET_RS_BYTES].into_iter().find(fits)
 }
 
-/// Packets in `payload`, `stride` apart, and how many of them begin with a sync byte; none when
-/// they are not whole, or when most do not: then it is something else.
+/// How many packets a payload of whole ones holds, and how many of them begin with a sync byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Syncs {
+    pub packets: usize,
+    pub good: usize,
+}
+
+/// Looks at `payload` as packets that are `stride` apart; none when they are not whole.
 #[must_use]
-pub fn mostly_in_sync(payload: &[u8], stride: usize) -> Option<(usize, usize)> {
+pub fn syncs(payload: &[u8], stride: usize) -> Option<Syncs> {
     if payload.is_empty() || !payload.len().is_multiple_of(stride) {
         return None;
     }
-    let packets = payload.len() / stride;
-    let good = payload
-        .iter()
-        .step_by(stride)
-        .filter(|byte| **byte == SYNC_BYTE)
-        .count();
-    (good * 2 > packets).then_some((packets, good))
+    let begin = payload.iter().step_by(stride);
+    Some(Syncs {
+        packets: payload.len() / stride,
+        good: begin.filter(|byte| **byte == SYNC_BYTE).count(),
+    })
+}
+
+impl Syncs {
+    /// Most are in sync: the others are damaged. Else it may be something else than TS.
+    #[must_use]
+    pub fn most(self) -> bool {
+        self.good * 2 > self.packets
+    }
 }
 
 #[cfg(test)]
@@ -104,8 +116,15 @@ mod tests {
         let mut damaged = packets(7, 188);
         damaged[188 * 3] = 0;
         assert_eq!(kind_of(&damaged), None);
-        assert_eq!(mostly_in_sync(&damaged, 188), Some((7, 6)));
-        assert_eq!(mostly_in_sync(&[0; 1316], 188), None);
+        let six = Syncs {
+            packets: 7,
+            good: 6,
+        };
+        assert_eq!(syncs(&damaged, 188), Some(six));
+        assert!(six.most());
+        assert!(!syncs(&[0; 1316], 188).expect("whole").most());
+        assert_eq!(syncs(&[0; 1315], 188), None);
+        assert_eq!(syncs(&[], 188), None);
     }
 
     proptest! {

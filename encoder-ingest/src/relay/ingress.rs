@@ -5,18 +5,20 @@
 //! by cause and never forwarded.
 
 mod counts;
+mod shape;
 
 use common::rtp::{HEADER_BYTES, PLAIN_FIRST_BYTE, RtpHeader};
 use common::ts::packet::{PACKET_BYTES, SYNC_BYTE};
 
 use super::block::BlockPool;
-use super::datagram::{Classified, Kind, classify, mostly_in_sync};
+use super::datagram::{Classified, Kind, Syncs, classify, syncs};
 use super::joiner::{Joined, Joiner};
 use super::recorder::Recorder;
 use super::rtp_order::{Placed, Release, RtpOrder};
 use crate::limits::{ALIGNED_DATAGRAMS, BLOCK_BYTES, KIND_CHANGE_DATAGRAMS};
 
 pub use counts::IngressCounts;
+pub use shape::Shape;
 
 /// Judges and orders the datagrams of one input.
 #[derive(Debug, Default)]
@@ -37,16 +39,6 @@ pub struct Ingress {
     counts: IngressCounts,
 }
 
-/// What the next datagrams will most likely look like, so that they can be received in place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Shape {
-    pub header_bytes: usize,
-    /// TS bytes in a datagram; 0: no guess.
-    pub payload_bytes: usize,
-    /// Shorter datagrams in a row.
-    shorter: u32,
-}
-
 /// Where the packets go.
 #[derive(Debug)]
 pub struct Out<'a> {
@@ -54,12 +46,6 @@ pub struct Out<'a> {
     pub pool: &'a mut BlockPool,
     pub now_ms: u64,
 }
-
-/// Datagrams that must be shorter in a row before a smaller shape is believed.
-const SHORTER_DATAGRAMS: u32 = 64;
-
-/// The largest payload that is received in place: a jumbo frame. Longer ones are copied.
-const PAYLOAD_BYTES_MAX: usize = 9000 / PACKET_BYTES * PACKET_BYTES;
 
 impl Ingress {
     #[must_use]
@@ -72,6 +58,8 @@ impl Ingress {
         IngressCounts {
             reordered: self.order.reordered(),
             late: self.counts.late + self.order.strays(),
+            malformed: self.counts.malformed + self.order.foreign(),
+            second_sender: self.order.second_sender(),
             ..self.counts
         }
     }
@@ -101,7 +89,7 @@ impl Ingress {
         };
         if accepted {
             self.no_stray();
-            self.shape.shorter = 0;
+            self.shape.confirm();
         }
         accepted
     }
@@ -156,12 +144,12 @@ impl Ingress {
         self.no_stray();
         match (classified.kind, &classified.rtp) {
             (Kind::Ts { stride }, _) => {
-                self.learn(0, bytes.len(), stride);
+                self.shape.learn(0, bytes.len(), stride);
                 self.emit(bytes, stride, out);
             }
             (Kind::Rtp { stride }, Some(rtp)) => {
                 if rtp.payload.start == HEADER_BYTES && bytes[0] == PLAIN_FIRST_BYTE {
-                    self.learn(HEADER_BYTES, rtp.payload.len(), stride);
+                    self.shape.learn(HEADER_BYTES, rtp.payload.len(), stride);
                 }
                 self.ordered(rtp, &bytes[rtp.payload.clone()], stride, out);
             }
@@ -203,12 +191,12 @@ impl Ingress {
     /// A datagram that is no row of whole packets in sync.
     fn other(&mut self, bytes: &[u8], out: &mut Out<'_>) {
         match self.kind {
-            Some(Kind::Ts { stride }) if mostly_in_sync(bytes, stride).is_some() => {
+            Some(Kind::Ts { stride }) if is_damaged(bytes, stride, out) => {
                 self.strays = 0;
                 self.emit(bytes, stride, out);
             }
             Some(Kind::Rtp { stride }) => match RtpHeader::parse(bytes) {
-                Ok(rtp) if mostly_in_sync(&bytes[rtp.payload.clone()], stride).is_some() => {
+                Ok(rtp) if self.is_own(&rtp, bytes, stride) => {
                     self.strays = 0;
                     self.ordered(&rtp, &bytes[rtp.payload.clone()], stride, out);
                 }
@@ -217,6 +205,12 @@ impl Ingress {
             Some(Kind::Unaligned) => self.unaligned(bytes, out),
             Some(Kind::Ts { .. }) | None => self.stray(bytes, out),
         }
+    }
+
+    /// RTP with whole packets: of the source in use, whatever has become of their sync bytes.
+    fn is_own(&self, rtp: &RtpHeader, bytes: &[u8], stride: usize) -> bool {
+        let syncs = syncs(&bytes[rtp.payload.clone()], stride);
+        syncs.is_some_and(|syncs| syncs.most() || self.order.is_of_source(rtp.ssrc))
     }
 
     fn unaligned(&mut self, bytes: &[u8], out: &mut Out<'_>) {
@@ -339,7 +333,7 @@ impl Ingress {
 
     /// Sends the packets of a payload on, those in sync; Reed-Solomon bytes stay behind.
     fn emit(&mut self, payload: &[u8], stride: usize, out: &mut Out<'_>) {
-        let Some((packets, good)) = mostly_in_sync(payload, stride) else {
+        let Some(Syncs { packets, good }) = syncs(payload, stride) else {
             return;
         };
         if packets == good && stride == PACKET_BYTES {
@@ -362,25 +356,21 @@ impl Ingress {
             out.recorder.append(piece, out.pool, out.now_ms);
         }
     }
+}
 
-    /// Remembers the form of a datagram that could have been received in place.
-    fn learn(&mut self, header_bytes: usize, payload_bytes: usize, stride: usize) {
-        if stride != PACKET_BYTES || payload_bytes > PAYLOAD_BYTES_MAX {
-            return;
-        }
-        let same_header = self.shape.header_bytes == header_bytes;
-        if same_header && payload_bytes < self.shape.payload_bytes {
-            self.shape.shorter += 1;
-            if self.shape.shorter < SHORTER_DATAGRAMS {
-                return;
-            }
-        }
-        self.shape = Shape {
-            header_bytes,
-            payload_bytes,
-            shorter: 0,
-        };
-    }
+/// Whole packets of this stream, some of them without sync byte: most are in sync, or what stands
+/// behind the sync bytes is of PIDs that speak.
+fn is_damaged(bytes: &[u8], stride: usize, out: &Out<'_>) -> bool {
+    let Some(syncs) = syncs(bytes, stride) else {
+        return false;
+    };
+    let signal = out.recorder.signal();
+    let known = || {
+        bytes
+            .chunks_exact(stride)
+            .filter(|packet| signal.knows(packet))
+    };
+    syncs.most() || known().count() * 2 > syncs.packets
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::history::Room;
 use super::ingress::{Ingress, IngressCounts, Out};
 use super::mode::Mode;
 use super::receive::{Layout, ReceiveTools};
+use super::rtp_order::REORDER_WAIT_MS;
 use crate::limits::TURN_RECEIVES_MAX;
 use crate::signal::pids::in_sync;
 
@@ -101,6 +102,15 @@ impl Input {
     #[must_use]
     pub fn deadline_ms(&self) -> Option<u64> {
         self.ingress.deadline_ms()
+    }
+
+    /// By when everything that came has gone out: what is held back behind a gap may have come
+    /// before now. None: the socket may hold `more`.
+    #[must_use]
+    pub fn complete_ms(&self, now_ms: u64, more: bool) -> Option<u64> {
+        let held = self.deadline_ms().is_some();
+        let complete_ms = now_ms.saturating_sub(if held { REORDER_WAIT_MS } else { 0 });
+        (!more).then_some(complete_ms)
     }
 
     /// Receives all that is there, up to a bound.

@@ -70,6 +70,13 @@ impl Recorder {
         self.scan(now_ms);
     }
 
+    /// Looks for what must have come by `now_ms`, when all that came until then is here.
+    pub fn check(&mut self, now_ms: u64) {
+        if self.analysed {
+            self.signal.check(now_ms);
+        }
+    }
+
     /// Something is missing here, and counted elsewhere.
     pub fn gap(&mut self) {
         self.signal.gap();

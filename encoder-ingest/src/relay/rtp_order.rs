@@ -13,13 +13,17 @@ use crate::limits::{REORDER_PACKETS_MAX, REORDER_WAIT, RTP_DROPOUT_MAX, RTP_MISO
 pub struct RtpOrder {
     source: Option<RtpSource>,
     held: VecDeque<Held>,
-    /// Far behind: the first of a source that has started anew, or one that is much too late.
+    /// Of another source, or far behind: the first of one that has started anew, or a stray.
     doubt: Option<Doubt>,
     /// Payload buffers of packets that were held once, kept for the next.
     spare: Vec<Vec<u8>>,
     reordered: u64,
-    /// Doubts that came to nothing.
+    /// Doubts that came to nothing: packets of the source from long ago, and another's.
     strays: u64,
+    foreign: u64,
+    /// The source before this one, and how often one came back: two send at once.
+    ssrc_before: Option<u32>,
+    returns: u64,
 }
 
 #[derive(Debug)]
@@ -44,6 +48,7 @@ struct Held {
 
 #[derive(Debug)]
 struct Doubt {
+    ssrc: u32,
     sequence: u16,
     payload: Vec<u8>,
 }
@@ -61,7 +66,8 @@ pub enum Placed {
     Late,
     /// The source has started anew with this packet, which goes out now.
     Restart,
-    /// Far behind, and kept back: whether the source has started anew shows with the next.
+    /// Of another source, or far behind, and kept back: whether the source has started anew shows
+    /// with the next.
     Doubted,
     /// The source has started anew with the packet before, which goes out now, then this one.
     Confirmed(Vec<u8>),
@@ -99,11 +105,13 @@ impl RtpOrder {
     /// held comes out first by [`Self::flush`], which the caller must have called when
     /// [`Self::restarts`] said so.
     pub fn place(&mut self, ssrc: u32, sequence: u16, payload: &[u8], now_ms: u64) -> Placed {
-        let Some(source) = self.source.as_mut().filter(|source| source.ssrc == ssrc) else {
-            let first = self.source.is_none();
+        let Some(source) = &mut self.source else {
             self.begin(ssrc, sequence);
-            return if first { Placed::Now } else { Placed::Restart };
+            return Placed::Now;
         };
+        if source.ssrc != ssrc {
+            return self.doubt(ssrc, sequence, payload);
+        }
         let ahead_max = source.ahead_max(sequence);
         let after_drop = source.dropped_before.take() == Some(sequence);
         let ahead = sequence.wrapping_sub(source.expected);
@@ -138,12 +146,13 @@ impl RtpOrder {
     pub fn restarts(&self, ssrc: u32, sequence: u16) -> bool {
         self.source.as_ref().is_some_and(|source| {
             let ahead = sequence.wrapping_sub(source.expected);
-            let jumps = if is_behind(ahead) {
-                ahead.wrapping_neg() > RTP_MISORDER_MAX && self.confirms(sequence)
+            if source.ssrc != ssrc {
+                self.confirms(ssrc, sequence)
+            } else if is_behind(ahead) {
+                ahead.wrapping_neg() > RTP_MISORDER_MAX && self.confirms(ssrc, sequence)
             } else {
                 ahead >= source.ahead_max(sequence)
-            };
-            source.ssrc != ssrc || jumps
+            }
         })
     }
 
@@ -203,6 +212,26 @@ impl RtpOrder {
         self.strays
     }
 
+    /// Packets of another source, which did not take over.
+    #[must_use]
+    pub fn foreign(&self) -> u64 {
+        self.foreign
+    }
+
+    /// Signs of a second sender: its packets among ours, and changes between the two.
+    #[must_use]
+    pub fn second_sender(&self) -> u64 {
+        self.foreign + self.returns
+    }
+
+    /// They are of the source in use.
+    #[must_use]
+    pub fn is_of_source(&self, ssrc: u32) -> bool {
+        self.source
+            .as_ref()
+            .is_some_and(|source| source.ssrc == ssrc)
+    }
+
     /// Packets that came behind later ones and were put right.
     #[must_use]
     pub fn reordered(&self) -> u64 {
@@ -227,31 +256,45 @@ impl RtpOrder {
         });
     }
 
-    fn confirms(&self, sequence: u16) -> bool {
-        let next = |doubt: &Doubt| doubt.sequence.wrapping_add(1);
-        self.doubt.as_ref().map(next) == Some(sequence)
+    fn confirms(&self, ssrc: u32, sequence: u16) -> bool {
+        let next = |doubt: &Doubt| (doubt.ssrc, doubt.sequence.wrapping_add(1));
+        self.doubt.as_ref().map(next) == Some((ssrc, sequence))
     }
 
-    /// RFC 3550, A.1: two packets in sequence make a source that has started anew behind where it was;
-    /// one alone is from long ago.
+    /// RFC 3550, A.1: two packets in sequence make another source, or one that has started anew behind
+    /// where it was; one alone is a stray.
     fn doubt(&mut self, ssrc: u32, sequence: u16, payload: &[u8]) -> Placed {
-        if self.confirms(sequence)
+        if self.confirms(ssrc, sequence)
             && let Some(first) = self.doubt.take()
         {
+            self.note_change(ssrc);
             self.begin(ssrc, sequence);
             return Placed::Confirmed(first.payload);
         }
         self.settle_doubt();
-        let payload = self.copy(payload);
-        self.doubt = Some(Doubt { sequence, payload });
+        self.doubt = Some(Doubt {
+            ssrc,
+            sequence,
+            payload: self.copy(payload),
+        });
         Placed::Doubted
     }
 
-    /// The stream goes on where it was: what was doubted is from long ago.
+    fn note_change(&mut self, ssrc: u32) {
+        let before = self.source.as_ref().map(|source| source.ssrc);
+        if before != Some(ssrc) {
+            self.returns += u64::from(self.ssrc_before == Some(ssrc));
+            self.ssrc_before = before;
+        }
+    }
+
+    /// The stream goes on where it was: what was doubted is a stray.
     #[inline]
     fn settle_doubt(&mut self) {
         if let Some(stray) = self.doubt.take() {
-            self.strays += 1;
+            let own = self.is_of_source(stray.ssrc);
+            self.strays += u64::from(own);
+            self.foreign += u64::from(!own);
             self.recycle(stray.payload);
         }
     }
@@ -294,7 +337,7 @@ impl RtpOrder {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "50 ms")]
-const REORDER_WAIT_MS: u64 = REORDER_WAIT.as_millis() as u64;
+pub(super) const REORDER_WAIT_MS: u64 = REORDER_WAIT.as_millis() as u64;
 
 impl RtpSource {
     /// From so far ahead on, `sequence` is of a source that has started anew. Where our own socket

@@ -20,6 +20,7 @@
 //! - [`pes`], [`content`]: time stamps, and what streams say of themselves
 //! - [`pcr`], [`accuracy`]: the clocks of programs
 //! - [`watch`]: what is followed of each PID that a PMT names
+//! - [`due`]: what must have come by now
 //! - [`describe`]: services as the API shows them
 //! - [`jitter`]: how unevenly datagrams arrive
 //! - [`recent`]: when each kind of error was counted last
@@ -31,6 +32,7 @@ pub mod coding;
 pub mod content;
 pub mod counts;
 pub mod describe;
+mod due;
 pub mod jitter;
 pub mod judge;
 pub mod names;
@@ -94,12 +96,6 @@ pub enum Scanned {
     RandomAccess(usize),
 }
 
-/// What must come is looked for so often.
-const CHECK_MS: u64 = 20;
-
-/// PIDs that do not speak any more are looked for so often.
-const AGE_MS: u64 = 1000;
-
 impl Signal {
     #[must_use]
     pub fn new(program: Option<u16>) -> Self {
@@ -142,9 +138,6 @@ impl Signal {
             }
         }
         self.times.pass(packets.len() / PACKET_BYTES);
-        if now_ms.saturating_sub(self.checked_ms) >= CHECK_MS {
-            self.check(now_ms);
-        }
         Scanned::All
     }
 
@@ -156,6 +149,12 @@ impl Signal {
         if !self.pids.pass_over(packet) {
             self.pids.gap(Known::OutOfSync);
         }
+    }
+
+    /// A packet whose sync byte can't be believed seems to be one of this stream.
+    #[must_use]
+    pub fn knows(&self, packet: &[u8]) -> bool {
+        self.pids.knows(packet)
     }
 
     /// What arrived first since [`Self::stream_ticks`] was asked came at `stamp_ns`.
@@ -269,7 +268,11 @@ impl Signal {
         }
         match seen.arrival {
             Arrival::Continues => {}
-            Arrival::Duplicate => return false,
+            Arrival::Duplicate => {
+                // A packet more than were made, or a datagram of them: null packets do not tell.
+                self.watches.gap();
+                return false;
+            }
             Arrival::Gap { missing, known } => self.missing(seen, missing, known),
         }
         if let Some(watch) = seen.watch {
@@ -350,40 +353,6 @@ impl Signal {
         let regained = (0..count.min(8)).any(|_| self.judge.good_sync());
         if regained {
             self.restart_time();
-        }
-    }
-
-    /// Nothing came for long, or nothing in sync: all that must come has its whole time again.
-    fn restart_time(&mut self) {
-        let now = self.times.at(0);
-        self.tables.restart_time(now);
-        self.si.restart_time(now);
-        self.watches.restart_time(now);
-        self.jitter.forget();
-    }
-
-    /// Answers whether scrambled packets have come since the last call.
-    fn count_scrambled(&mut self) -> bool {
-        let scrambled = self.scrambled_before + self.pids.count_scrambled();
-        std::mem::replace(&mut self.counts.scrambled, scrambled) != scrambled
-    }
-
-    /// Looks for what must have come by now.
-    fn check(&mut self, now_ms: u64) {
-        self.checked_ms = now_ms;
-        let now = self.times.at(0);
-        if self.count_scrambled() {
-            self.si.scrambled(now);
-        }
-        if !self.judge.in_sync() {
-            return;
-        }
-        self.tables.check(now, &mut self.judge);
-        self.si.check(now, &mut self.judge);
-        self.watches.check(&self.pids, now, &mut self.judge);
-        if now_ms.saturating_sub(self.aged_ms) >= AGE_MS {
-            self.aged_ms = now_ms;
-            self.pids.age();
         }
     }
 }

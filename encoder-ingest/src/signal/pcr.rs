@@ -40,6 +40,10 @@ pub struct PcrNews {
 /// The longest time between two PCRs (2.3.a; note 2 of table 5.0b took the 40 ms back).
 pub const PCR_LIMIT_MS: u64 = 100;
 
+/// Where the rate is not constant, bytes do not tell what time it is, and arrival alone may be late:
+/// the next PCR says how long it was. One that does not come for so long is missed.
+const UNSURE_LIMIT_MS: u64 = 500;
+
 const TICKS_PER_MS: u64 = Pcr::TICKS_PER_SECOND / 1000;
 
 /// A PCR may say that so much more time has passed than the clocks saw, which are read once a turn,
@@ -99,7 +103,12 @@ impl PcrClock {
 
     /// There has been no PCR for too long; told once.
     pub fn overdue(&mut self, now: Moment) -> bool {
-        self.absence.overdue(now, PCR_LIMIT_MS)
+        let limit_ms = if self.is_constant() {
+            PCR_LIMIT_MS
+        } else {
+            UNSURE_LIMIT_MS
+        };
+        self.absence.overdue(now, limit_ms)
     }
 
     /// Time begins anew: what was before is not compared with what comes.
@@ -109,7 +118,7 @@ impl PcrClock {
         self.accuracy.forget();
     }
 
-    /// Packets are missing here: positions on both sides can't be compared.
+    /// Packets are missing here, or came twice: positions on both sides can't be compared.
     pub fn gap(&mut self) {
         self.accuracy.forget_place();
     }
@@ -195,14 +204,25 @@ mod tests {
     }
 
     #[test]
+    fn an_absence_is_told_at_once_where_the_rate_is_constant() {
+        let mut clock = PcrClock::new(at(0));
+        for number in 0..100 {
+            let ms = number * 20;
+            clock.arrives(Pcr(ms * 27_000), at(ms), number * 133);
+        }
+        assert!(clock.is_constant());
+        assert!(!clock.overdue(at(1980 + 100)) && clock.overdue(at(1980 + 101)));
+    }
+
+    #[test]
     fn an_absence_that_was_told_is_not_told_again_with_its_end() {
         let mut clock = PcrClock::new(at(0));
         clock.arrives(Pcr(0), at(0), 0);
-        assert!(!clock.overdue(at(100)));
-        assert!(clock.overdue(at(101)) && !clock.overdue(at(200)));
-        let news = clock.arrives(Pcr(300 * 27_000), at(300), 900);
+        assert!(!clock.overdue(at(500)));
+        assert!(clock.overdue(at(501)) && !clock.overdue(at(600)));
+        let news = clock.arrives(Pcr(700 * 27_000), at(700), 900);
         assert!(!news.repetition_error && !news.discontinuity_error);
-        assert_eq!(clock.take_longest_ms(), Some(300));
+        assert_eq!(clock.take_longest_ms(), Some(700));
         assert_eq!(clock.take_longest_ms(), None);
     }
 }

@@ -120,6 +120,23 @@ impl PidTable {
         state.pass_over(control)
     }
 
+    /// Whether its PID has spoken, and its header is one that a packet may have. Null packets too.
+    #[must_use]
+    pub fn knows(&self, bytes: &[u8]) -> bool {
+        let [_, high, low, control, ..] = *bytes else {
+            return false;
+        };
+        let pid = Pid::new(u16::from_be_bytes([high, low]));
+        if pid == Pid::NULL {
+            // Not scrambled, payload only (ISO/IEC 13818-1, 2.4.3.3).
+            return control & 0xf0 == 0x10;
+        }
+        let place = usize::from(self.places[pid.index()]);
+        let started = |state: &PidState| state.started;
+        let spoke = self.states.get(place.wrapping_sub(1)).is_some_and(started);
+        spoke && control & 0x30 != 0
+    }
+
     /// Something is missing here: each PID may once go on with any counter.
     pub fn gap(&mut self, known: Known) {
         for state in &mut self.states {

@@ -26,7 +26,8 @@ pub struct Facts<'a> {
     /// TS comes, and not a stray datagram of it: see [`Flow`].
     pub flows: bool,
     pub last_ts_ms: Option<u64>,
-    pub last_datagram_ms: Option<u64>,
+    /// When last something came that is no TS, or has no sync byte.
+    pub last_strange_ms: Option<u64>,
     pub granted_buffer_bytes: u64,
     /// RTP: a loss in the kernel is known exactly.
     pub numbered: bool,
@@ -76,8 +77,8 @@ pub struct Verdict {
 /// TS that comes again for less is not said to flow yet.
 const STEADY_MS: u64 = 200;
 
-/// Datagrams that come so long after the last TS hold none. The last one with TS seems younger than
-/// its TS by up to the time between two looks at it.
+/// Strange datagrams that come so long after the last TS come alone. What was seen with TS seems
+/// younger than that by up to the time between two looks.
 const WITHOUT_TS_MS: u64 = 500;
 
 impl Flow {
@@ -112,11 +113,11 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
     if facts.flows {
         return receiving(facts, name);
     }
-    let strange = |datagram_ms: u64| {
-        let since_ts = facts.last_ts_ms.map(|ts| datagram_ms.saturating_sub(ts));
+    let alone = |strange_ms: u64| {
+        let since_ts = facts.last_ts_ms.map(|ts| strange_ms.saturating_sub(ts));
         since_ts.is_none_or(|since| since >= WITHOUT_TS_MS)
     };
-    if within(facts.last_datagram_ms.filter(|last| strange(*last))) && !within(facts.last_ts_ms) {
+    if within(facts.last_strange_ms.filter(|last| alone(*last))) && !within(facts.last_ts_ms) {
         let detail = format!(
             "datagrams come for {} on {name}, but they hold no TS packets: look at what the source sends",
             facts.group
@@ -306,6 +307,11 @@ fn receiving(facts: &Facts<'_>, name: &str) -> Verdict {
             ),
         );
     }
+    if is_recent(recent.second_sender) {
+        let detail =
+            "RTP of another sender (SSRC) comes to the same group in between: let only one send";
+        return degraded(Reason::UpstreamErrors, detail.to_owned()).param("hint", "second_sender");
+    }
     if is_recent(recent.upstream) {
         return degraded(
             Reason::UpstreamErrors,
@@ -391,7 +397,7 @@ mod tests {
             flows: true,
             numbered: false,
             last_ts_ms: Some(9_900),
-            last_datagram_ms: Some(9_900),
+            last_strange_ms: Some(9_900),
             granted_buffer_bytes: 425_984,
             scrambled_expected: false,
             recent,
@@ -414,7 +420,7 @@ mod tests {
         let never = Facts {
             flows: false,
             last_ts_ms: None,
-            last_datagram_ms: None,
+            last_strange_ms: None,
             ..facts(&none)
         };
         let missing = LinkFacts::Missing {
@@ -449,7 +455,7 @@ mod tests {
         assert_eq!(judged(&never), (State::Waiting, Reason::NeverReceived));
         assert_eq!(
             judged(&Facts {
-                last_datagram_ms: Some(9_500),
+                last_strange_ms: Some(9_500),
                 ..never
             }),
             (State::Waiting, Reason::NotTs)
@@ -467,12 +473,12 @@ mod tests {
     #[test]
     fn a_source_that_stops_was_no_garbage() {
         let none = Recent::default();
-        let at = |now_ms, last_ts_ms, last_datagram_ms| {
+        let at = |now_ms, last_ts_ms, last_strange_ms| {
             judged(&Facts {
                 now_ms,
                 flows: false,
                 last_ts_ms: Some(last_ts_ms),
-                last_datagram_ms: Some(last_datagram_ms),
+                last_strange_ms: Some(last_strange_ms),
                 ..facts(&none)
             })
         };
@@ -516,6 +522,10 @@ mod tests {
         recent.unaligned.tell(1, 9_900);
         let told = verdict(&facts(&recent));
         assert_eq!(told.params["hint"], "unaligned");
+        recent.second_sender.tell(1, 9_900);
+        let told = verdict(&facts(&recent));
+        assert_eq!(told.reason, Reason::UpstreamErrors);
+        assert_eq!(told.params["hint"], "second_sender");
     }
 
     #[test]
@@ -524,7 +534,7 @@ mod tests {
         let never = Facts {
             flows: false,
             last_ts_ms: None,
-            last_datagram_ms: None,
+            last_strange_ms: None,
             filter: Some(FilterFacts { value: 1 }),
             ..facts(&none)
         };
@@ -546,7 +556,7 @@ mod tests {
         let flowing = Facts {
             flows: true,
             last_ts_ms: Some(9_900),
-            last_datagram_ms: Some(9_900),
+            last_strange_ms: Some(9_900),
             ..found
         };
         assert_eq!(judged(&flowing), (State::Receiving, Reason::Ok));

@@ -29,6 +29,7 @@ pub struct Recent {
     pub upstream: Count,
     pub scrambled: Count,
     pub unaligned: Count,
+    pub second_sender: Count,
     damage: [Count; DAMAGE.len()],
 }
 

@@ -116,6 +116,7 @@ fn scan_at(signal: &mut Signal, packets: &[u8], now_ms: u64) -> Vec<usize> {
             }
         }
     }
+    signal.check(now_ms);
     found
 }
 
@@ -467,6 +468,35 @@ fn what_a_pmt_names_must_come_but_for_what_is_sparse() {
         .collect();
     assert_eq!(kinds, ["h264", "scte35", "aac"]);
     assert_eq!(signal.counts().indicators.iter().sum::<u64>(), 2);
+}
+
+/// A turn may scan in pieces: what comes with the last is not absent in the first.
+#[test]
+fn what_still_waits_to_be_scanned_is_not_absent() {
+    let (mut muxer, mut signal) = (Muxer::default(), Signal::new(None));
+    let clock = |muxer: &mut Muxer, ms: u64| {
+        let [.., a, b, c, d] = (ms * 45).to_be_bytes();
+        muxer.packet(VIDEO, false, &[0x10, a, b, c, d, 0, 0], &[0x55; 170])
+    };
+    let tables = [
+        muxer.section(0, &pat(3, &[(7, PMT)])),
+        muxer.section(PMT, &pmt(7, 1, 0x1b, 0)),
+        clock(&mut muxer, 0),
+    ];
+    scan_at(&mut signal, &tables.concat(), 1000);
+    let sound = |muxer: &mut Muxer| muxer.packet(AUDIO, false, &[], &[0x55; 184]);
+    for now_ms in (1100..1500).step_by(100) {
+        scan_at(&mut signal, &sound(&mut muxer), now_ms);
+    }
+    assert_eq!(signal.scan(&sound(&mut muxer), 1510), Scanned::All);
+    scan_at(&mut signal, &clock(&mut muxer, 90), 1510);
+    let errors = |signal: &Signal| signal.counts().of(Indicator::PcrRepetitionError);
+    assert_eq!(errors(&signal), 0);
+    // What does not come at all is.
+    for now_ms in (1600..6000).step_by(100) {
+        scan_at(&mut signal, &sound(&mut muxer), now_ms);
+    }
+    assert_eq!(errors(&signal), 1);
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl Watches {
         }
     }
 
-    /// Packets are missing here.
+    /// Packets are missing here, or came twice.
     pub fn gap(&mut self) {
         for watch in &mut self.all {
             if let Some(clock) = &mut watch.clock {

@@ -52,6 +52,7 @@ pub fn ts(bytes: &[u8]) {
         // Time passes as the packet says: seldom much.
         now_ms += u64::from(piece[PACKET_BYTES - 1]).pow(2) / 64;
         let scanned = signal.scan(piece, now_ms);
+        signal.check(now_ms);
         assert!(matches!(scanned, Scanned::All | Scanned::RandomAccess(0)));
     }
     assert!(signal.prelude().bytes().len().is_multiple_of(PACKET_BYTES));

@@ -126,6 +126,7 @@ impl Script<'_> {
 
     fn scan(&mut self, packet: &[u8]) {
         let scanned = self.signal.scan(packet, self.now_ms);
+        self.signal.check(self.now_ms);
         assert!(matches!(scanned, Scanned::All | Scanned::RandomAccess(0)));
     }
 

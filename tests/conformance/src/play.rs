@@ -99,6 +99,9 @@ impl Player {
                 rest = behind;
             }
         }
+        if !turn.is_empty() {
+            self.signal.check(self.now_ms);
+        }
         let counts = self.signal.counts().indicators;
         for indicator in Indicator::ALL {
             for _ in self.counts[indicator.index()]..counts[indicator.index()] {

@@ -58,6 +58,10 @@ fn play(plan: &FaultPlan) -> Outcome {
                 packet[0] = !SYNC_BYTE;
             }
         }
+        if fate.twice {
+            *made.entry(FaultKind::Duplicate).or_default() += 1;
+            bytes.extend_from_within(..);
+        }
         for packet in bytes.chunks(PACKET_BYTES) {
             player.packet(packet, at_ms);
         }
@@ -186,6 +190,24 @@ fn lost_datagrams_are_continuity_errors_alone() {
     let others = Tr101290 {
         continuity_count_error: 0,
         ..counts
+    };
+    assert_eq!(others, Tr101290::default(), "{}", outcome.found);
+}
+
+#[test]
+fn datagrams_that_came_twice_are_out_of_order_and_nothing_else() {
+    let outcome = play(&FaultPlan {
+        seed: 7,
+        duplicate: Some(When::Probability(0.01)),
+        ..FaultPlan::default()
+    });
+    let made = outcome.made[&FaultKind::Duplicate];
+    let errors = outcome.counts.continuity_count_error;
+    // Several packets of a PID, and the first again: that is no duplicate by ISO/IEC 13818-1.
+    assert!(errors > 0 && errors <= made * 2, "{errors} of {made}");
+    let others = Tr101290 {
+        continuity_count_error: 0,
+        ..outcome.counts
     };
     assert_eq!(others, Tr101290::default(), "{}", outcome.found);
 }

@@ -184,6 +184,30 @@ fn a_stream_that_is_removed_at_the_source_stops_and_comes_back() {
     });
 }
 
+/// Datagrams without one good sync byte: they came, so nothing is lost, and nobody else is to blame.
+#[test]
+fn whole_datagrams_out_of_sync_are_the_sources_fault() {
+    for transport in ["--rtp", ""] {
+        with_pair(transport, |pair| {
+            pair.break_it(&json!({"corrupt_sync": {"every": 100, "packets": 7}}));
+            wait_until("some are made", seconds(10), || {
+                pair.made("corrupt_sync") >= 140.0
+            });
+            let status = pair.ingest.channel("news")["status"].take();
+            assert_eq!(status["reason"], "upstream_errors", "{status}");
+            pair.well_again();
+            let packets = pair.made("corrupt_sync");
+            let indicator = |indicator| {
+                let labels = [("channel", "news"), ("indicator", indicator)];
+                pair.ingest.metric("tr101290_errors_total", &labels)
+            };
+            assert_eq!(indicator("ts_sync_loss"), packets / 7.0);
+            assert_eq!(indicator("sync_byte_error"), packets);
+            assert_eq!(pair.ingest.metric("lost_total", &[]), 0.0);
+        });
+    }
+}
+
 /// Every packet that is relayed is analysed on its way: each fault by its own indicator, in the API
 /// and as a metric, in the list of errors with its time.
 #[test]

@@ -140,6 +140,24 @@ fn a_new_ssrc_is_a_restart_without_loss() {
     });
 }
 
+#[test]
+fn another_senders_packets_among_ours_are_dropped_and_told() {
+    let (datagrams, ts) = sequence(500, 900);
+    let mut other = Rtp::new(40_000, 8);
+    let mut stream = TestStream::new(2, RATE_BPS);
+    let mut sent = datagrams.clone();
+    for at in (400..800).step_by(10) {
+        sent.insert(at, other.wrap(&stream.take_bytes(7)));
+    }
+    relayed(&sent, &ts.concat(), |ingest| {
+        assert_eq!(ingest.metric("source_restarts_total", &[]), 0.0);
+        assert_eq!(ingest.metric("malformed_datagrams_total", &[]), 40.0);
+        nothing_lost(ingest);
+        let events = ingest.http().get("/api/v1/events.json").text();
+        assert!(events.contains("second_sender"), "{events}");
+    });
+}
+
 /// Further behind than any order can be put right, but a single packet: it is not spliced in.
 #[test]
 fn a_packet_from_long_ago_is_dropped_and_no_restart() {

@@ -219,8 +219,9 @@ impl Channel {
     /// One turn: receive, send, forget what is too old. Answers what came.
     pub fn turn(&mut self, now: Now, bench: &mut Bench<'_>) -> Drained {
         let mut drained = Drained::default();
+        let mut complete_ms = Some(now.ms);
+        let head = self.recorder.history().head();
         if let Some(input) = &mut self.input {
-            let head = self.recorder.history().head();
             let ticks = self.recorder.signal().stream_ticks();
             let mut out = Out {
                 recorder: &mut self.recorder,
@@ -228,6 +229,7 @@ impl Channel {
                 now_ms: now.ms,
             };
             drained = input.drain(bench.tools, &mut out);
+            complete_ms = input.complete_ms(now.ms, drained.more);
             self.pace
                 .turned(now.ns, drained.bytes, drained.datagrams, drained.more);
             self.received_datagrams += drained.datagrams;
@@ -239,6 +241,11 @@ impl Channel {
             }
         }
         self.take_upload(now, bench);
+        if let Some(complete_ms) = complete_ms
+            && self.recorder.history().head() > head
+        {
+            self.recorder.check(complete_ms);
+        }
         self.pump(now, bench);
         self.forget(now, bench);
         self.publish();

@@ -57,6 +57,7 @@ impl Channel {
         counters
             .source_restarts
             .store(ingress.source_restarts, Relaxed);
+        counters.second_sender.store(ingress.second_sender, Relaxed);
         counters
             .bad_sync_packets
             .store(ingress.bad_sync_packets, Relaxed);

@@ -137,6 +137,46 @@ fn a_packet_with_a_bad_sync_byte_falls_alone() {
 }
 
 #[test]
+fn datagrams_that_lost_most_sync_bytes_are_still_ours() {
+    use common::api::tr101290::Indicator;
+    let plain = |number| payload(number, 188);
+    let numbered = |number: u32| rtp(u16::try_from(number).expect("small"), number);
+    type Make<'a> = &'a dyn Fn(u32) -> Vec<u8>;
+    for (make, header) in [(&plain as Make<'_>, 0), (&numbered as Make<'_>, 12)] {
+        let mut rig = Rig::new();
+        rig.feed(&make(0));
+        // Four of seven, then two datagrams whole.
+        for (number, bad) in [(1, 2..6), (2, 0..7), (3, 0..7)] {
+            let mut damaged = make(number);
+            bad.for_each(|index| damaged[header + 188 * index] = 0xb8);
+            rig.feed(&damaged);
+        }
+        rig.feed(&make(4));
+        rig.wait(60);
+        let expected = (0..9).chain([13]).chain(28..35);
+        assert_eq!(rig.forwarded(), expected.collect::<Vec<u32>>());
+        let counts = rig.ingress.counts();
+        assert_eq!((counts.bad_sync_packets, counts.malformed), (18, 0));
+        assert_eq!(counts.lost_network, 0);
+        let signal = rig.recorder.signal().counts();
+        assert_eq!(signal.of(Indicator::SyncByteError), 18);
+        assert_eq!(signal.of(Indicator::TsSyncLoss), 1);
+        assert_eq!((signal.missing_plain, signal.missing_rtp), (0, 0));
+    }
+}
+
+#[test]
+fn filled_datagrams_are_no_damaged_packets() {
+    let mut rig = Rig::new();
+    rig.feed(&payload(0, 188));
+    for fill in [0, 0x11, 0x80, 0xff] {
+        rig.feed(&[fill; 1316]);
+    }
+    let counts = rig.ingress.counts();
+    assert_eq!((counts.bad_sync_packets, counts.malformed), (0, 4));
+}
+
+#[test]
 fn ffmpegs_default_size_is_joined_and_counted() {
     let mut rig = Rig::new();
     let stream: Vec<u8> = (0..30).flat_map(|number| payload(number, 188)).collect();

@@ -180,13 +180,51 @@ fn a_large_gap_that_our_own_socket_made_is_no_restart() {
 }
 
 #[test]
-fn another_ssrc_starts_anew_at_once_and_loses_nothing_that_was_held() {
+fn another_ssrc_starts_anew_with_its_second_packet_and_loses_nothing_that_was_held() {
     let mut feeder = Feeder::new();
     feeder.feed(1, 10, 0);
     feeder.feed(1, 12, 0);
     feeder.feed(2, 500, 0);
-    assert_eq!(feeder.outcome.out, vec![10, 12, 500]);
+    assert_eq!(feeder.outcome.out, vec![10]);
+    feeder.feed(2, 501, 0);
+    assert_eq!(feeder.outcome.out, vec![10, 12, 500, 501]);
     assert_eq!((feeder.outcome.lost, feeder.outcome.restarts), (1, 1));
+}
+
+#[test]
+fn packets_of_another_ssrc_among_ours_are_not_spliced_in() {
+    let mut feeder = Feeder::new();
+    for number in 0..20 {
+        feeder.feed(1, number, 0);
+        // Neither in turns with ours, nor two in a row that do not follow each other.
+        feeder.feed(2, number, 0);
+        feeder.feed(2, number + 700, 0);
+    }
+    feeder.feed(1, 20, 0);
+    assert_eq!(feeder.outcome.out, (0..=20).collect::<Vec<u16>>());
+    assert_eq!((feeder.outcome.lost, feeder.outcome.restarts), (0, 0));
+    assert_eq!((feeder.order.foreign(), feeder.order.strays()), (40, 0));
+}
+
+#[test]
+fn two_senders_in_turns_are_seen_to_be_two() {
+    let mut feeder = Feeder::new();
+    for number in (0..40).step_by(2) {
+        for ssrc in [1, 2] {
+            feeder.feed(ssrc, number, 0);
+            feeder.feed(ssrc, number + 1, 0);
+        }
+    }
+    assert_eq!(feeder.outcome.restarts, 39);
+    assert_eq!(feeder.order.second_sender(), 38);
+    let mut moved = Feeder::new();
+    for (ssrc, sequence) in [(1, 5), (1, 6), (2, 9), (2, 10), (3, 7), (3, 8)] {
+        moved.feed(ssrc, sequence, 0);
+    }
+    assert_eq!(
+        (moved.outcome.restarts, moved.order.second_sender()),
+        (2, 0)
+    );
 }
 
 /// How far on from the last number the next one is: mostly in order, now and then as far as any bound.
@@ -214,7 +252,8 @@ proptest! {
         while let Some(release) = feeder.order.flush() {
             feeder.take(release);
         }
-        let doubted = feeder.order.strays() + u64::from(feeder.order.doubt.is_some());
+        let strays = feeder.order.strays() + feeder.order.foreign();
+        let doubted = strays + u64::from(feeder.order.doubt.is_some());
         let Outcome { out, duplicates, late, .. } = feeder.outcome;
         prop_assert_eq!(out.len() as u64 + duplicates + late + doubted, steps.len() as u64);
     }
