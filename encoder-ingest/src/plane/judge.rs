@@ -140,8 +140,10 @@ impl Judge {
             recent: &self.tally.recent,
         });
         let silent = matches!(verdict.reason, Reason::Stopped | Reason::NeverReceived);
+        // TS that has just come back is not said to flow yet, nor to have stopped.
+        let returns = last_ts_ms.is_some_and(|last| now_ms.saturating_sub(last) < silence_ms);
         let verdict = match &self.verdict {
-            Some(before) if silent && case.settling => before.clone(),
+            Some(before) if silent && (case.settling || returns) => before.clone(),
             _ => verdict,
         };
         let well = verdict.reason == Reason::Ok;

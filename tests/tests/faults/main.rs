@@ -208,6 +208,19 @@ fn whole_datagrams_out_of_sync_are_the_sources_fault() {
     }
 }
 
+#[test]
+fn a_source_out_of_sync_for_good_is_no_ts_and_comes_back_without_a_stop() {
+    with_pair("--rtp", |pair| {
+        pair.break_it(&json!({"corrupt_sync": {"every": 1, "packets": 7}}));
+        pair.ingest
+            .wait_status("news", "waiting", "not_ts", seconds(3));
+        pair.well_again();
+        let events = pair.ingest.http().get("/api/v1/events.json").text();
+        let (_, behind) = events.split_once("not_ts").expect("told");
+        assert!(!behind.contains("\"stopped\""), "{behind}");
+    });
+}
+
 /// Every packet that is relayed is analysed on its way: each fault by its own indicator, in the API
 /// and as a metric, in the list of errors with its time.
 #[test]
