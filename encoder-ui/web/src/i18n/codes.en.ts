@@ -66,8 +66,8 @@ export const codesEn: Codes = {
     },
     upstream_errors: {
       short: 'Faulty at the source',
-      why: 'The source sends a faulty stream: TS packets are missing in whole RTP, or are damaged.',
-      act: 'Look at the encoder or multiplexer that sends {group}.',
+      why: 'The source sends a faulty stream: TS packets are missing in whole RTP, or are damaged, or two send to the group at once.',
+      act: 'Look at the encoder or multiplexer that sends {group}, and whether only one does.',
     },
     scrambled: {
       short: 'Scrambled',

@@ -64,8 +64,8 @@ export const codesZh: Codes = {
     },
     upstream_errors: {
       short: '信源有错',
-      why: '信源发送的流有错：RTP 包全部到达但 TS 包缺失，或收到的流已损坏。',
-      act: '请检查发送 {group} 的编码器或复用器。',
+      why: '信源发送的流有错：RTP 包全部到达但 TS 包缺失，或收到的流已损坏，或有两个信源同时向该组发送。',
+      act: '请检查发送 {group} 的编码器或复用器，并确认只有一个在发送。',
     },
     scrambled: {
       short: '已加扰',
