@@ -20,7 +20,7 @@ pub use typed::{Arguments, Command, SendArguments, VerifyArguments};
 
 use crate::document::{self, Defaults, StreamOrder};
 use crate::limits::{STREAM_BPS_MAX, STREAM_BPS_MIN, STREAMS_FILE_BYTES_MAX, VIEWERS_MAX};
-use crate::verify::VerifyOptions;
+use crate::verify::{UrlError, VerifyOptions};
 
 /// Sending threads where no number is given: at most so many.
 const THREADS_DEFAULT_MAX: usize = 4;
@@ -74,14 +74,16 @@ impl Config {
 const VARIABLES: &str = "SOURCE_SERVER";
 
 fn verify(typed: &VerifyArguments, mistakes: &mut ConfigMistakes) -> Option<VerifyConfig> {
-    let url = mistakes.value("url", &typed.url);
+    // It is no flag: its own sentence names it.
+    let url = typed.url.parse();
+    let url = url.map_err(|error: UrlError| mistakes.push(error.to_string()));
     let seconds = mistakes.number("seconds", &typed.seconds, 0..=604_800);
     let viewers_max = u32::try_from(VIEWERS_MAX).unwrap_or(u32::MAX);
     let viewers = mistakes.number("viewers", &typed.viewers, 1..=viewers_max);
     let stagger = mistakes.number("stagger-ms", &typed.stagger_ms, 0..=60_000);
     Some(VerifyConfig {
         options: VerifyOptions {
-            url: url?,
+            url: url.ok()?,
             duration: (seconds > 0).then(|| Duration::from_secs(seconds.into())),
             viewers: size(viewers),
             stagger: Duration::from_millis(stagger.into()),

@@ -179,6 +179,7 @@ fn verify_has_its_own_flags() {
     for part in ["ftp://h/", "--seconds", "--viewers"] {
         assert!(text.contains(part), "no {part:?} in {text}");
     }
+    assert!(!text.contains("--url"), "{text}");
 }
 
 #[test]
