@@ -17,7 +17,8 @@ pub const CHANNEL_BLOCKS_MIN: usize = 2;
 /// Free blocks that a worker keeps for the next receive. More go back to the allocator.
 pub const WORKER_SPARE_BLOCKS_MAX: usize = 8;
 
-/// Random access points remembered in a history. The oldest are forgotten first.
+/// Random access points remembered in a history. When there is no room, every second one is
+/// forgotten, so that those left reach as far back.
 pub const MARKS_MAX: usize = 64;
 
 /// PAT and PMT packets kept for the start of a viewer: PAT and PMT of up to eight packets together

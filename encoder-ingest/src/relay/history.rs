@@ -139,7 +139,12 @@ impl History {
     /// Remembers a random access point at `position`.
     pub fn mark(&mut self, position: u64, at_ms: u64, prelude: &Prelude) {
         if self.marks.len() == MARKS_MAX {
-            self.marks.pop_front();
+            // The oldest and the newest stay.
+            let mut index = 0;
+            self.marks.retain(|_| {
+                index += 1;
+                index % 2 == 1 || index == MARKS_MAX
+            });
         }
         self.marks.push_back(Mark {
             position,

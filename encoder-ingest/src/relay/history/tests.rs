@@ -87,6 +87,26 @@ fn over_the_budget_of_all_the_oldest_goes_but_two_blocks_stay() {
 }
 
 #[test]
+fn marks_reach_as_far_back_as_the_history_however_many_there_were() {
+    let (mut history, mut pool) = (History::default(), pool(100));
+    for turn in 0..300 {
+        history.mark(history.head(), turn * 100, &Prelude::default());
+        history.append(&packets(0, 3), &mut pool, turn * 100);
+        let newest = history.newest_mark_from(0).expect("mark");
+        assert_eq!(newest.at_ms, turn * 100);
+    }
+    assert!(history.marks.len() <= MARKS_MAX);
+    let oldest = history.start(29_900, u64::MAX).expect("mark");
+    assert!(oldest.at_ms < 3_000, "{}", oldest.at_ms);
+    let middle = history.start(29_900, 15_000).expect("mark");
+    assert!(
+        (12_000..=14_900).contains(&middle.at_ms),
+        "{}",
+        middle.at_ms
+    );
+}
+
+#[test]
 fn marks_before_a_cut_are_of_another_source() {
     let (mut history, mut pool) = (History::default(), pool(10));
     history.mark(0, 0, &Prelude::default());
