@@ -3,11 +3,12 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::uri::{Scheme, Uri};
-use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{HeaderName, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
 use crate::limits::{ANSWER_BYTES_MAX, ANSWER_WITHIN, PREVIEW_BUFFER_BYTES};
+use crate::token::IngestToken;
 
 /// For whom a token of role `admin` acts; the ingest writes it into its events.
 pub const ACTOR: HeaderName = HeaderName::from_static("encoder-actor");
@@ -41,6 +43,10 @@ pub enum ClientError {
     Unreachable(String),
     #[error("it did not answer within {} s", .0.as_secs())]
     Slow(Duration),
+    #[error(
+        "it does not take encoder-ui's token, {path} was answered by 401: mend --ingest-token-file, or the ingest's --token-file"
+    )]
+    Refused { path: String },
     #[error("{path} was answered by {status}")]
     Status { path: String, status: StatusCode },
     #[error("{path} was answered by more than {ANSWER_BYTES_MAX} bytes")]
@@ -56,8 +62,7 @@ pub enum ClientError {
 #[derive(Clone)]
 pub struct IngestClient {
     http: HttpClient<HttpConnector, Body>,
-    /// `Bearer TOKEN`.
-    authorization: Option<HeaderValue>,
+    token: Option<Arc<IngestToken>>,
 }
 
 impl IngestUrl {
@@ -112,15 +117,15 @@ impl fmt::Debug for IngestClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Never the token.
         f.debug_struct("IngestClient")
-            .field("authorized", &self.authorization.is_some())
+            .field("authorized", &self.token.is_some())
             .finish_non_exhaustive()
     }
 }
 
 impl IngestClient {
-    /// `token` goes with every request.
+    /// `token`, as it is then, goes with every request.
     #[must_use]
-    pub fn new(token: Option<HeaderValue>) -> Self {
+    pub fn new(token: Option<Arc<IngestToken>>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(ANSWER_WITHIN));
         connector.set_nodelay(true);
@@ -129,10 +134,7 @@ impl IngestClient {
             .pool_max_idle_per_host(0)
             .http1_max_buf_size(PREVIEW_BUFFER_BYTES)
             .build(connector);
-        Self {
-            http,
-            authorization: token,
-        }
+        Self { http, token }
     }
 
     /// The whole body of a good answer.
@@ -149,6 +151,9 @@ impl IngestClient {
         let response = self.send(ingest, path, Request::new(Body::empty())).await?;
         let status = response.status();
         let path = path.to_owned();
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(ClientError::Refused { path });
+        }
         if status != StatusCode::OK {
             return Err(ClientError::Status { path, status });
         }
@@ -173,9 +178,9 @@ impl IngestClient {
     ) -> Result<Response<Incoming>, ClientError> {
         let uri = format!("http://{ingest}{path}");
         *request.uri_mut() = uri.parse().map_err(|error| unintelligible(path, &error))?;
-        if let Some(authorization) = &self.authorization {
+        if let Some(token) = &self.token {
             let headers = request.headers_mut();
-            headers.insert(header::AUTHORIZATION, authorization.clone());
+            headers.insert(header::AUTHORIZATION, token.header());
         }
         self.http.request(request).await.map_err(|error| {
             if is_too_long(&error) {

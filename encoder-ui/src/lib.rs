@@ -4,6 +4,8 @@
 //! In dependency order, a module uses only those above it:
 //!
 //! - [`limits`]: every bound, by name
+//! - [`followed`]: files that are read again when they change
+//! - [`token`]: the one token for ingests
 //! - [`client`]: asking an ingest over HTTP
 //! - [`playlist`]: which URL a player opens for which channel
 //! - [`sse`]: Server-Sent Events, read and written
@@ -37,6 +39,7 @@ pub mod changes;
 pub mod client;
 pub mod config;
 pub mod discovery;
+pub mod followed;
 pub mod guard;
 pub mod hash;
 pub mod history;
@@ -53,4 +56,5 @@ pub mod proxy;
 pub mod roster;
 pub mod server;
 pub mod sse;
+pub mod token;
 pub mod ui;

@@ -17,7 +17,7 @@ pub const AWAY_AFTER: Duration = Duration::from_secs(3);
 pub const EVENTS_SILENT: Duration = Duration::from_secs(3);
 
 /// What an ingest does not have (404: nodes, jobs) is asked for again after so long; so is its
-/// playlist while its channels stay the same.
+/// playlist while its channels stay the same, and one that it refuses.
 pub const SELDOM_PERIOD: Duration = Duration::from_secs(10);
 
 /// How often the names of ingests are looked up. A slow look-up delays the next.
@@ -108,6 +108,9 @@ pub const PROXIED_WHOLE_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// Lists of all ingests' events that are made at once. Past it: 503 with `Retry-After`.
 pub const EVENT_LISTS_MAX: usize = 4;
 
+/// The longest token file. A longer one is refused at start; later the token before stays in force.
+pub const TOKEN_FILE_BYTES_MAX: usize = 4096;
+
 /// Users in the users file. A longer list is a mistake.
 pub const USERS_MAX: usize = 1000;
 
@@ -159,8 +162,9 @@ pub const SESSION_KEY_BYTES_MIN: usize = 32;
 /// The longest session key file. A longer one is refused at start.
 pub const SESSION_KEY_BYTES_MAX: usize = 4096;
 
-/// How often the users file is looked at. A content counts when it was found twice.
-pub const USERS_LOOK_PERIOD: Duration = Duration::from_millis(400);
+/// How often the users file and the token file are looked at. A content counts when it was found
+/// twice.
+pub const FILE_LOOK_PERIOD: Duration = Duration::from_millis(400);
 
 /// Browser connections at once. More wait in the kernel's queue until one ends. There is room for
 /// event streams and previews beside those that ask.

@@ -45,6 +45,8 @@ struct Questions {
     playlist_of: Vec<String>,
     /// When the playlist is asked for again, whatever the channels are.
     playlist_due: Instant,
+    /// Why the last attempt gave none: channels are shown without their URL then, or with the old one.
+    playlist_lack: Option<String>,
     nodes: Extra,
     jobs: Extra,
 }
@@ -73,6 +75,7 @@ impl Questions {
             watch_urls: HashMap::new(),
             playlist_of: Vec::new(),
             playlist_due: now,
+            playlist_lack: None,
             nodes: extra("/api/v1/nodes", "nodes"),
             jobs: extra("/api/v1/jobs", "jobs"),
         }
@@ -91,10 +94,14 @@ impl Questions {
                 Ok(()) => Poll::Answered,
                 Err(_) => Poll::Failed,
             });
-            let error = result.err().map(|error| error.to_string());
-            if let Some(error) = &error {
-                self.hub.roster().failed(self.address, error.clone());
-            }
+            let error = match result {
+                Ok(()) => self.playlist_lack.clone(),
+                Err(error) => {
+                    let error = error.to_string();
+                    self.hub.roster().failed(self.address, error.clone());
+                    Some(error)
+                }
+            };
             if error != told {
                 match &error {
                     Some(error) => tracing::warn!(ingest = %self.address, "{error}"),
@@ -125,9 +132,8 @@ impl Questions {
         let channels = channels?;
         let ids = channels.iter().map(|(id, _)| id);
         if self.playlist_due <= Instant::now() || !ids.clone().eq(&self.playlist_of) {
-            let ids = ids.cloned().collect();
-            self.ask_for_playlist().await?;
-            self.playlist_of = ids;
+            self.playlist_of = ids.cloned().collect();
+            self.ask_for_playlist().await;
         }
         let before = self.hub.roster().answer_of(self.address).cloned();
         let before = before.unwrap_or_default().channels;
@@ -138,16 +144,35 @@ impl Questions {
             jobs: self.jobs.last.clone(),
             channels: Arc::new(channels),
         };
-        self.hub.roster().answered(self.address, answer, now());
+        let lack = self.playlist_lack.clone();
+        self.hub
+            .roster()
+            .answered(self.address, answer, lack, now());
         Ok(())
     }
 
-    async fn ask_for_playlist(&mut self) -> Result<(), ClientError> {
-        let body = self.client.get(self.address, PLAYLIST).await?;
-        let text = std::str::from_utf8(&body).map_err(|cause| unintelligible(PLAYLIST, &cause))?;
-        self.watch_urls = playlist::watch_urls(text);
-        self.playlist_due = Instant::now() + SELDOM_PERIOD;
-        Ok(())
+    /// An ingest may keep its playlist from us (`--watch-from`): its channels are shown all the same.
+    async fn ask_for_playlist(&mut self) {
+        let body = self.client.get(self.address, PLAYLIST).await;
+        let read = body.and_then(|body| {
+            let text = std::str::from_utf8(&body);
+            let text = text.map_err(|cause| unintelligible(PLAYLIST, &cause))?;
+            Ok(playlist::watch_urls(text))
+        });
+        // An answer stays as it is for a while; what gave none is asked again at once.
+        let answered = !matches!(
+            read,
+            Err(ClientError::Unreachable(_) | ClientError::Slow(_))
+        );
+        let pause = if answered { SELDOM_PERIOD } else { POLL_PERIOD };
+        self.playlist_due = Instant::now() + pause;
+        match read {
+            Ok(urls) => {
+                self.watch_urls = urls;
+                self.playlist_lack = None;
+            }
+            Err(error) => self.playlist_lack = Some(error.to_string()),
+        }
     }
 }
 

@@ -55,7 +55,10 @@ pub fn start(config: Config, shutdown: &Shutdown, tasks: &mut JoinSet<()>) -> an
     let counters = Arc::new(Counters::default());
     let urls = config.ingests.iter().map(ToString::to_string);
     let hub = Hub::new(urls, Arc::clone(&counters));
-    let client = IngestClient::new(config.authorization);
+    if let Some(token) = &config.token {
+        tasks.spawn(Arc::clone(token).follow(shutdown.clone()));
+    }
+    let client = IngestClient::new(config.token);
     let login = match config.users {
         Some(users) => {
             tasks.spawn(Arc::clone(&users).follow(shutdown.clone()));

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::http::{HeaderValue, Uri};
+use axum::http::Uri;
 use common::listen::{Credentials, guarded_address};
 use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
@@ -22,6 +22,7 @@ use crate::client::IngestUrl;
 use crate::limits::{INGESTS_MAX, SESSION_KEY_BYTES_MAX, SESSION_KEY_BYTES_MIN};
 use crate::login::session::SessionKey;
 use crate::login::users::{UsersError, UsersFile};
+use crate::token::IngestToken;
 
 /// What the environment variables of this program begin with.
 const VARIABLES: &str = "ENCODER_UI";
@@ -37,8 +38,7 @@ pub enum Task {
 #[derive(Debug)]
 pub struct Config {
     pub ingests: Vec<IngestUrl>,
-    /// `Bearer TOKEN`, never shown.
-    pub authorization: Option<HeaderValue>,
+    pub token: Option<Arc<IngestToken>>,
     pub listen: SocketAddr,
     pub users: Option<Arc<UsersFile>>,
     /// None: a random one.
@@ -77,11 +77,12 @@ impl Config {
         let key = typed.session_key_file.as_deref();
         let config = Self {
             ingests: ingests(&typed.ingests, &mut mistakes),
-            authorization: token.and_then(|path| {
-                let token = read_token(path);
+            token: token.and_then(|path| {
+                let token = IngestToken::open(path);
                 token
                     .map_err(|error| mistakes.push(format!("--ingest-token-file: {error}")))
                     .ok()
+                    .map(Arc::new)
             }),
             listen: listen(&typed, &mut mistakes),
             users: users(typed.users.as_deref(), &mut mistakes),
@@ -167,22 +168,6 @@ fn public(text: Option<&str>, mistakes: &mut ConfigMistakes) -> Option<String> {
         mistakes.of_flag("public-url", text, problem);
     }
     origin
-}
-
-fn read_token(path: &Path) -> Result<HeaderValue, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let token = text.trim();
-    if token.is_empty() || token.contains(char::is_whitespace) {
-        return Err(format!(
-            "{} must hold one token and nothing else",
-            path.display()
-        ));
-    }
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|_| format!("{} holds characters that no token has", path.display()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// Line breaks at the end are not of the key: editors and `echo` add them.

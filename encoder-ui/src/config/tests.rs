@@ -88,8 +88,8 @@ fn all_mistakes_are_said_at_once() {
 fn the_token_is_sent_and_not_shown() {
     let token = file("s3cret\n");
     let config = config(&["--ingest-token-file", path(&token)]).expect("valid");
-    let sent = config.authorization.as_ref().expect("token");
-    assert_eq!(sent, "Bearer s3cret");
+    let token = config.token.as_ref().expect("token");
+    assert_eq!(token.header(), "Bearer s3cret");
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 

@@ -32,7 +32,7 @@ pub struct Arguments {
     pub ingests: Vec<String>,
 
     /// The one token that is sent to every ingest: of role admin, or of role watch where nothing shall
-    /// be changed
+    /// be changed. Read again on change
     #[arg(long, env = "ENCODER_UI_INGEST_TOKEN_FILE", value_name = "FILE")]
     pub ingest_token_file: Option<PathBuf>,
 

@@ -2,8 +2,7 @@
 //!
 //! A wrong new file leaves the old one in force. Passwords are hashes, and never told.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use common::document::{self, Cursor, DOCUMENT_BYTES_MAX, Mistake, MistakeCode, Mistakes, Syntax};
 use common::shutdown::Shutdown;
 use serde::Serialize;
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::password::HashedPassword;
-use crate::limits::{USER_NAME_CHARACTERS_MAX, USERS_LOOK_PERIOD, USERS_MAX};
+use crate::followed::FollowedFile;
+use crate::limits::{USER_NAME_CHARACTERS_MAX, USERS_MAX};
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -52,9 +51,7 @@ pub enum UsersError {
 /// A users file that is followed. Shared; readers take the set that is in force.
 #[derive(Debug)]
 pub struct UsersFile {
-    path: PathBuf,
-    /// What it held when it was opened.
-    opened: Vec<u8>,
+    file: FollowedFile,
     in_force: Mutex<Arc<Users>>,
     /// The file as it is now is in force.
     ok: AtomicBool,
@@ -136,11 +133,11 @@ impl UsersFile {
     /// # Errors
     /// When it can't be read, or holds mistakes.
     pub fn open(path: &Path) -> Result<Self, UsersError> {
-        let opened = read(path)?;
-        let users = parse(path, &opened)?;
+        let file = FollowedFile::open(path, DOCUMENT_BYTES_MAX);
+        let file = file.map_err(|source| unread(path, source))?;
+        let users = parse(path, file.opened())?;
         Ok(Self {
-            path: path.to_owned(),
-            opened,
+            file,
             in_force: Mutex::new(Arc::new(users)),
             ok: AtomicBool::new(true),
         })
@@ -158,41 +155,22 @@ impl UsersFile {
         self.ok.load(Ordering::Relaxed)
     }
 
-    /// Takes changes of the file into force until the end. Its content is compared, so a Secret's
-    /// symlink swap and an edit within the clock's grain are seen alike; it counts once it was found
-    /// twice, so that a file which is just being written ends no session.
-    pub async fn follow(self: Arc<Self>, mut shutdown: Shutdown) {
-        let mut turn = interval(USERS_LOOK_PERIOD);
-        turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut judged = Some(self.opened.clone());
-        let mut fresh = None;
-        loop {
-            tokio::select! {
-                _ = turn.tick() => {}
-                () = shutdown.requested() => return,
-            }
-            let found = read(&self.path);
-            let content = found.as_ref().ok().cloned();
-            if content == judged {
-                fresh = None;
-            } else if fresh.as_ref() == Some(&content) {
-                judged = content;
-                fresh = None;
-                self.judge(found);
-            } else {
-                fresh = Some(content);
-            }
-        }
+    /// Takes changes of the file into force until the end.
+    pub async fn follow(self: Arc<Self>, shutdown: Shutdown) {
+        let judge = |found| self.judge(found);
+        self.file.follow(shutdown, judge).await;
     }
 
-    fn judge(&self, found: Result<Vec<u8>, UsersError>) {
-        match found.and_then(|bytes| parse(&self.path, &bytes)) {
+    fn judge(&self, found: io::Result<Vec<u8>>) {
+        let path = self.file.path();
+        let found = found.map_err(|source| unread(path, source));
+        match found.and_then(|bytes| parse(path, &bytes)) {
             Ok(users) => {
                 let count = users.0.len();
                 let in_force = self.in_force.lock();
                 *in_force.unwrap_or_else(PoisonError::into_inner) = Arc::new(users);
                 self.ok.store(true, Ordering::Relaxed);
-                tracing::info!(path = %self.path.display(), count, "users read anew");
+                tracing::info!(path = %path.display(), count, "users read anew");
             }
             Err(error) => {
                 self.ok.store(false, Ordering::Relaxed);
@@ -210,17 +188,11 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Users, UsersError> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, UsersError> {
-    let wrong = |source| UsersError::Read {
+fn unread(path: &Path, source: io::Error) -> UsersError {
+    UsersError::Read {
         path: path.to_owned(),
         source,
-    };
-    let mut bytes = Vec::new();
-    // One byte more than is taken: the reader of documents says that it is too long.
-    let limit = u64::try_from(DOCUMENT_BYTES_MAX).unwrap_or(u64::MAX) + 1;
-    let file = File::open(path).map_err(wrong)?;
-    file.take(limit).read_to_end(&mut bytes).map_err(wrong)?;
-    Ok(bytes)
+    }
 }
 
 fn lines(mistakes: &[Mistake]) -> String {

@@ -153,7 +153,6 @@ impl Roster {
             return Standing::Spare;
         };
         endpoint.heard = Some(now);
-        endpoint.error = None;
         let name = identity.name.clone();
         let before = endpoint.identity.replace(identity.clone());
         if let Some(before) = before.filter(|before| before.name != name) {
@@ -169,6 +168,7 @@ impl Roster {
             if let Some(endpoint) = self.endpoints.get_mut(&address) {
                 endpoint.rival_since = None;
             }
+            // What else it is asked for may fail as before: an error stays until all was answered.
             self.is_here(&identity.name, now);
         }
         standing
@@ -229,6 +229,7 @@ impl Roster {
         };
         let same = holder.identity.as_ref() == Some(identity);
         if let Some(endpoint) = self.endpoints.get_mut(&address) {
+            endpoint.error = None;
             endpoint.rival_since = match endpoint.rival_since {
                 _ if same => None,
                 None => Some(now.at),
@@ -259,13 +260,19 @@ impl Roster {
         }
     }
 
-    /// What the ingest at `address` said.
-    pub fn answered(&mut self, address: SocketAddr, answer: Answer, now: Now) {
+    /// What the ingest at `address` said; `lack`: why something of it is missing.
+    pub fn answered(
+        &mut self,
+        address: SocketAddr,
+        answer: Answer,
+        lack: Option<String>,
+        now: Now,
+    ) {
         let Some(name) = self.name_of(address).map(str::to_owned) else {
             return;
         };
         if let Some(endpoint) = self.endpoints.get_mut(&address) {
-            endpoint.error = None;
+            endpoint.error = lack;
         }
         if let Some(ingest) = self.ingests.get_mut(&name) {
             ingest.answer = answer;

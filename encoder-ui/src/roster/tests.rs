@@ -68,6 +68,9 @@ fn a_silent_ingest_is_away_since_it_was_heard_last_and_comes_back() {
     let view = roster.view(clock.at(5.1)).remove(0);
     assert_eq!(view.since, clock.at(2.0).time);
     roster.introduced(address(1), &identity("n1", "b"), clock.at(9.0));
+    let told = seen(&roster, clock.at(9.0));
+    assert_eq!(told, ["n1 Here no"], "until all was answered");
+    roster.answered(address(1), Answer::default(), None, clock.at(9.0));
     assert_eq!(seen(&roster, clock.at(9.0)), ["n1 Here"]);
     assert_eq!(roster.view(clock.at(9.0))[0].since, clock.at(9.0).time);
 }

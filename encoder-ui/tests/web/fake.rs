@@ -44,6 +44,9 @@ struct Told {
     sent: watch::Sender<u64>,
     /// Answers nothing any more, as after a power cut.
     dead: watch::Sender<bool>,
+    /// The one that its API asks for; without, it is open.
+    token: watch::Sender<Option<String>>,
+    keeps_playlist: watch::Sender<bool>,
 }
 
 /// A channel as an ingest shows it.
@@ -75,6 +78,8 @@ impl Fake {
             asked: Mutex::default(),
             sent: watch::channel(0).0,
             dead: watch::channel(false).0,
+            token: watch::channel(None).0,
+            keeps_playlist: watch::channel(false).0,
         });
         let router = Router::new()
             .fallback(answer)
@@ -118,6 +123,16 @@ impl Fake {
         self.told.sent.subscribe()
     }
 
+    /// From here on its API asks for this token. Streams of events end.
+    pub(crate) fn ask_for_token(&self, token: &str) {
+        self.told.token.send_replace(Some(token.to_owned()));
+    }
+
+    /// Whether the playlist is refused, as by `--watch-from`.
+    pub(crate) fn keep_playlist(&self, keep: bool) {
+        self.told.keeps_playlist.send_replace(keep);
+    }
+
     /// From here on connections are open and nothing comes.
     pub(crate) fn fall_silent(&self) {
         self.told.dead.send_replace(true);
@@ -132,7 +147,17 @@ async fn answer(
         std::future::pending::<()>().await;
     }
     let path = request.uri().path_and_query().expect("a path").to_string();
+    let wanted = told.token.borrow().clone();
+    let given = request.headers().get(header::AUTHORIZATION).cloned();
+    if let Some(wanted) = wanted.filter(|_| path.starts_with("/api/"))
+        && given.is_none_or(|given| given != format!("Bearer {wanted}"))
+    {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
     match (request.method().as_str(), path.as_str()) {
+        ("GET", "/playlist.m3u?all=1") if *told.keeps_playlist.borrow() => {
+            StatusCode::FORBIDDEN.into_response()
+        }
         ("GET", "/api/v1/status") => {
             Json(json!({"node_name": told.name, "started": told.started})).into_response()
         }
@@ -196,20 +221,28 @@ fn playlist(told: &Told, address: SocketAddr) -> String {
 }
 
 fn events(told: &Arc<Told>) -> Response {
-    let state = (told.events.subscribe(), told.dead.subscribe(), 0_u64);
-    let messages = stream::unfold(state, |(mut events, dead, number)| async move {
-        let text = match tokio::time::timeout(Duration::from_secs(1), events.recv()).await {
-            Ok(Ok(event)) => format!("id: 1-{number}\ndata: {event}\n\n"),
-            _ => ":\n\n".to_owned(),
-        };
-        if *dead.borrow() {
-            std::future::pending::<()>().await;
-        }
-        Some((
-            Ok::<_, std::convert::Infallible>(text),
-            (events, dead, number + 1),
-        ))
-    });
+    let heard = (told.dead.subscribe(), told.token.subscribe());
+    let state = (told.events.subscribe(), heard, 0_u64);
+    let messages = stream::unfold(
+        state,
+        |(mut events, (dead, mut token), number)| async move {
+            let event = tokio::time::timeout(Duration::from_secs(1), events.recv());
+            let text = tokio::select! {
+                event = event => match event {
+                    Ok(Ok(event)) => format!("id: 1-{number}\ndata: {event}\n\n"),
+                    _ => ":\n\n".to_owned(),
+                },
+                _ = token.changed() => return None,
+            };
+            if *dead.borrow() {
+                std::future::pending::<()>().await;
+            }
+            Some((
+                Ok::<_, std::convert::Infallible>(text),
+                (events, (dead, token), number + 1),
+            ))
+        },
+    );
     let head = [(header::CONTENT_TYPE, "text/event-stream")];
     (head, Body::from_stream(messages)).into_response()
 }

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::fake::{Fake, channel};
-use crate::page::Page;
+use crate::page::{Page, SOON};
 
 #[tokio::test]
 async fn an_ingest_is_known_by_its_name_with_its_channels_nodes_and_urls() {
@@ -145,4 +146,65 @@ async fn an_ingest_that_answers_nonsense_is_said() {
         error.starts_with("/api/v1/channels was answered by"),
         "{error}"
     );
+}
+
+/// As when the Secret with all tokens is replaced.
+#[tokio::test]
+async fn a_new_token_is_taken_without_a_new_start() {
+    let token = tempfile::NamedTempFile::new().expect("file");
+    let write = |text: &str| std::fs::write(token.path(), text).expect("write");
+    write("one\n");
+    let ingest = Fake::start("n1", vec![channel("news", 1)]).await;
+    ingest.ask_for_token("one");
+    let path = token.path().to_str().expect("utf-8");
+    let page = Page::start(&[&ingest.url()], &["--ingest-token-file", path]).await;
+    page.wait_here().await;
+    ingest.ask_for_token("two");
+    let seen = page
+        .ingests_that(|seen| seen[0]["error"].is_string())
+        .await
+        .remove(0);
+    let error = seen["error"].as_str().expect("error");
+    assert!(error.contains("--ingest-token-file"), "{error}");
+    assert_eq!(seen["channels"][0]["id"], "news", "its last answer stays");
+    let said = seen["seen_at"].as_str().expect("when it said that");
+    let control = page.get("/api/ingests/n1/v1/channels/news").await;
+    assert_eq!(control.reason(), "ingest_refuses");
+    let stays = page.ingests_that(|seen| !seen.is_empty()).await.remove(0);
+    assert_eq!(stays["seen_at"], said, "nothing new is known");
+    write("two\n");
+    page.ingests_that(|seen| seen[0]["error"].is_null() && seen[0]["seen_at"] != said)
+        .await;
+    let control = page.get("/api/ingests/n1/v1/channels/news").await;
+    assert_eq!(control.status, StatusCode::CREATED);
+    let asked = ingest.asked().pop().expect("it came");
+    assert_eq!(asked.headers["authorization"], "Bearer two");
+    // Once its events are listened to again.
+    let listened = ingest.event(json!({"id": "1-7"}));
+    timeout(SOON, listened).await.expect("its stream is opened");
+}
+
+#[tokio::test]
+async fn an_ingest_that_keeps_its_playlist_is_shown_with_its_channels() {
+    let ingest = Fake::start("n1", vec![channel("news", 1)]).await;
+    ingest.keep_playlist(true);
+    let page = Page::start(&[&ingest.url()], &[]).await;
+    let seen = page
+        .ingests_that(|seen| seen.first().is_some_and(|one| one["seen_at"].is_string()))
+        .await
+        .remove(0);
+    assert_eq!(seen["state"], "here");
+    assert_eq!(seen["channels"][0]["id"], "news");
+    assert_eq!(seen["channels"][0]["watch_url"], json!(null));
+    let error = seen["error"].as_str().expect("why there is no URL");
+    assert_eq!(error, "/playlist.m3u?all=1 was answered by 403 Forbidden");
+    ingest.keep_playlist(false);
+    ingest.set_channels(vec![channel("news", 1), channel("film", 1)]);
+    let seen = page.ingests_that(|seen| seen[0]["error"].is_null()).await;
+    assert!(seen[0]["channels"][1]["watch_url"].is_string(), "{seen:?}");
+    // The URLs that are known stay.
+    ingest.keep_playlist(true);
+    ingest.set_channels(vec![channel("film", 2), channel("other", 1)]);
+    let seen = page.ingests_that(|seen| seen[0]["error"].is_string()).await;
+    assert!(seen[0]["channels"][0]["watch_url"].is_string(), "{seen:?}");
 }
