@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use common::problem::Problem;
 
+use crate::limits::CONNECTIONS_MAX;
 use crate::login::Login;
 use crate::login::session::{COOKIE, UserSession};
 use crate::login::users::Role;
@@ -19,6 +20,10 @@ use crate::metrics::{Counters, Refusal};
 /// Whence a request came; the server puts it into each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
+
+/// In a request whose connection is past the bound: it is told so. The server puts it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crowded;
 
 /// Paths of the API that are asked before there is a session.
 const OPEN: [&str; 2] = ["/api/login", "/api/logout"];
@@ -122,6 +127,10 @@ impl Guard {
     /// None: no session is needed for this.
     fn admit(&self, request: &Request) -> Result<Option<Visitor>, Problem> {
         let headers = request.headers();
+        if request.extensions().get::<Crowded>().is_some() {
+            self.0.counters.refused(Refusal::Busy);
+            return Err(too_many_connections());
+        }
         if self.0.login.is_none() && !self.0.no_auth {
             self.check_host(headers)?;
         }
@@ -209,6 +218,14 @@ impl Guard {
             .reason("foreign_origin")
             .param("origin", from))
     }
+}
+
+fn too_many_connections() -> Problem {
+    let detail = format!("{CONNECTIONS_MAX} connections are open, and all of them busy: try again");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        .reason("too_many_connections")
+        .param("max", CONNECTIONS_MAX)
+        .retry_after(5)
 }
 
 /// A request that a foreign page could do harm with. A WebSocket is a GET, but other than the answer

@@ -26,6 +26,7 @@
 //! - [`api`]: what the page asks
 //! - [`assets`]: the page, out of the binary
 //! - [`app`]: what the port answers
+//! - [`seats`]: places for connections
 //! - [`server`]: connections, bounded, until the end
 //! - [`config`]: the command line
 //! - [`hash`]: the command `hash-password`
@@ -54,6 +55,7 @@ pub mod poll;
 pub mod preview;
 pub mod proxy;
 pub mod roster;
+pub mod seats;
 pub mod server;
 pub mod sse;
 pub mod token;

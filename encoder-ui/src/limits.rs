@@ -166,9 +166,17 @@ pub const SESSION_KEY_BYTES_MAX: usize = 4096;
 /// twice.
 pub const FILE_LOOK_PERIOD: Duration = Duration::from_millis(400);
 
-/// Browser connections at once. More wait in the kernel's queue until one ends. There is room for
-/// event streams and previews beside those that ask.
+/// Browser connections at once. For one more the one that has waited for a request the longest is
+/// closed; where all are about one, see [`CONNECTIONS_SPARE`]. There is room for event streams and
+/// previews beside those that ask.
 pub const CONNECTIONS_MAX: usize = 512;
+
+/// Connections past [`CONNECTIONS_MAX`]: one request each, told 503 with `Retry-After` but for health
+/// and metrics. For one more the one that has waited longest is closed, else it is closed itself.
+pub const CONNECTIONS_SPARE: usize = 32;
+
+/// One of those that has not sent its request by then is closed.
+pub const CROWDED_REQUEST_WITHIN: Duration = Duration::from_secs(2);
 
 /// A connection that has not sent its next request by then is closed.
 pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
