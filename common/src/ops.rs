@@ -6,9 +6,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+
+use crate::problem::Problem;
 
 /// The text format of Prometheus.
 const METRICS_MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -29,10 +31,20 @@ pub trait Operations: Send + Sync + 'static {
 
 pub fn router<O: Operations>(operations: Arc<O>) -> Router {
     Router::new()
-        .route("/live", get(live::<O>))
-        .route("/ready", get(ready::<O>))
-        .route("/metrics", get(metrics::<O>))
+        .route("/live", get(live::<O>).fallback(no_such_method))
+        .route("/ready", get(ready::<O>).fallback(no_such_method))
+        .route("/metrics", get(metrics::<O>).fallback(no_such_method))
         .with_state(operations)
+}
+
+/// Here and not by the programs, whose `method_not_allowed_fallback` does not hold for what is merged
+/// after it.
+async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} takes no {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        .reason("no_such_method")
+        .param("method", method)
+        .param("path", uri.path())
 }
 
 async fn live<O: Operations>(State(operations): State<Arc<O>>) -> Response {
@@ -89,6 +101,22 @@ mod tests {
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), 4096).await.expect("body");
         (status, String::from_utf8(body.to_vec()).expect("utf-8"))
+    }
+
+    #[tokio::test]
+    async fn another_method_is_a_problem_that_says_which_are_taken() {
+        for path in ["/live", "/ready", "/metrics"] {
+            let request = Request::post(path).body(Body::empty()).expect("request");
+            let router = Router::new().merge(router(Arc::new(Fake(Vec::new()))));
+            let answer = router.clone().call(request).await.expect("answer");
+            assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            let kind = &answer.headers()[header::CONTENT_TYPE];
+            assert_eq!(kind, crate::problem::MEDIA_TYPE, "{path}");
+            assert_eq!(answer.headers()[header::ALLOW], "GET,HEAD", "{path}");
+            let body = to_bytes(answer.into_body(), 4096).await.expect("body");
+            let problem: Problem = serde_json::from_slice(&body).expect("a problem");
+            assert_eq!(problem.reason.as_deref(), Some("no_such_method"));
+        }
     }
 
     #[tokio::test]

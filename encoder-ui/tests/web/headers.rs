@@ -137,3 +137,15 @@ async fn without_login_a_foreign_host_is_refused() {
         .await;
     assert_eq!(answer.status, StatusCode::OK, "--no-auth takes everyone");
 }
+
+#[tokio::test]
+async fn every_path_tells_a_wrong_method_as_a_problem() {
+    let page = Page::start(&[NOBODY], &[]).await;
+    for path in ["/live", "/ready", "/metrics", "/api/me", "/"] {
+        let answer = page.ask(&format!("POST {path}"), &[], "").await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+        assert_eq!(answer.reason(), "no_such_method", "{path}");
+        assert!(answer.headers.contains_key("allow"), "{path}");
+    }
+}
