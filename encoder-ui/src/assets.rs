@@ -122,9 +122,7 @@ fn answer(
         (header::VARY, "accept-encoding"),
         (header::ETAG, tag.as_str()),
     ];
-    let known = headers.get(header::IF_NONE_MATCH);
-    let known = known.and_then(|value| value.to_str().ok());
-    if known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag)) {
+    if knows(headers, &tag) {
         return (StatusCode::NOT_MODIFIED, head).into_response();
     }
     let data = match file.data {
@@ -141,6 +139,14 @@ fn answer(
         head.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     response
+}
+
+/// `If-None-Match` names the tag, weak or not, or any (RFC 9110, 13.1.2). No comma is in a tag of ours.
+fn knows(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).into_iter();
+    let texts = values.filter_map(|value| value.to_str().ok());
+    let mut known = texts.flat_map(|text| text.split(',')).map(str::trim);
+    known.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
 fn entity_tag(file: &EmbeddedFile, coding: Option<&str>) -> String {
@@ -275,7 +281,14 @@ mod tests {
         let first = get("/", &[]).await;
         assert_eq!(first.headers()[header::CACHE_CONTROL], "no-cache");
         let tag = first.headers()[header::ETAG].to_str().expect("text");
-        let again = get("/", &[(header::IF_NONE_MATCH, tag)]).await;
-        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        // A proxy that compresses makes a tag weak.
+        for known in [tag, &format!("W/{tag}"), &format!("\"a\", W/{tag}"), "*"] {
+            let again = get("/", &[(header::IF_NONE_MATCH, known)]).await;
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{known}");
+        }
+        for other in ["\"a\"", "W/*", &format!("w/{tag}"), ""] {
+            let sent = get("/", &[(header::IF_NONE_MATCH, other)]).await;
+            assert_eq!(sent.status(), StatusCode::OK, "{other}");
+        }
     }
 }
