@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::Uri;
+use clap::error::ErrorKind;
 use common::listen::{Credentials, guarded_address};
 use common::mistakes::{ConfigError, ConfigMistakes, read_arguments};
 use common::telemetry::LogOptions;
@@ -57,7 +58,8 @@ impl Task {
     pub fn from_arguments(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ConfigError> {
-        let (typed, mistakes) = read_arguments::<Arguments>(VARIABLES, arguments)?;
+        let typed = read_arguments::<Arguments>(VARIABLES, arguments);
+        let (typed, mistakes) = typed.map_err(as_mistake)?;
         if typed.command == Some(Command::HashPassword) {
             return if mistakes.is_empty() {
                 Ok(Self::HashPassword)
@@ -67,6 +69,17 @@ impl Task {
         }
         let config = Config::judged(typed, mistakes)?;
         Ok(Self::Serve(Box::new(config)))
+    }
+}
+
+/// A flag beside a command is told as every other mistake is, not in clap's own form.
+fn as_mistake(error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::Usage(usage) if usage.kind() == ErrorKind::ArgumentConflict => {
+            let line = "hash-password takes no flags: leave out those before it";
+            ConfigMistakes::new(VARIABLES, vec![line.to_owned()]).into()
+        }
+        error => error,
     }
 }
 

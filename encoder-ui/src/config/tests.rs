@@ -138,6 +138,19 @@ fn a_public_url_is_an_origin_as_browsers_write_it() {
 }
 
 #[test]
+fn a_flag_beside_a_command_is_told_as_every_other_mistake() {
+    for words in [
+        &["--users", "x", "hash-password"][..],
+        &["--no-auth", "hash-password"],
+        &["--bogus", "--users", "x", "hash-password"],
+    ] {
+        let told = config(words).expect_err("a conflict");
+        assert!(told.starts_with("the configuration is wrong\n"), "{told}");
+        assert!(told.contains("hash-password"), "{told}");
+    }
+}
+
+#[test]
 fn a_password_is_never_an_argument() {
     assert_eq!(config(&["hash-password"]).err().as_deref(), Some("hash"));
     assert!(config(&["hash-password", "secret"]).is_err_and(|told| told != "hash"));
