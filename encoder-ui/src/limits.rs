@@ -13,7 +13,7 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 pub const AWAY_AFTER: Duration = Duration::from_secs(3);
 
 /// Its event stream carries a comment each second: one that is silent for so long is dead, and
-/// opened anew.
+/// opened anew; one that is passed on is cut.
 pub const EVENTS_SILENT: Duration = Duration::from_secs(3);
 
 /// What an ingest does not have (404: nodes, jobs) is asked for again after so long; so is its
@@ -64,7 +64,7 @@ pub const EVENTS_PENDING_MAX: usize = 1000;
 /// is looked at.
 pub const COMMENT_PERIOD: Duration = Duration::from_secs(1);
 
-/// Event streams to browsers at once. Past it: 503 with `Retry-After`.
+/// Event streams to browsers at once, those of an ingest that are passed on among them. Past it: 503 with `Retry-After`.
 pub const EVENT_STREAMS_MAX: usize = 128;
 
 /// Event streams of one session at once, or of one address where there is no login. Past it: 503.
@@ -86,7 +86,7 @@ pub const PREVIEW_ANSWER_WITHIN: Duration = Duration::from_secs(12);
 pub const PREVIEW_BUFFER_BYTES: usize = 64 << 10;
 
 /// The longest message that a browser may send over a preview's WebSocket, where it has nothing to
-/// say. A longer one ends the preview.
+/// say. A longer one ends the preview with code 1009.
 pub const PREVIEW_MESSAGE_BYTES_MAX: usize = 4096;
 
 /// Requests under way to one ingest. Past it: 503 with `Retry-After`.

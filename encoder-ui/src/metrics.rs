@@ -25,7 +25,7 @@ metrics! {
     INGEST_CHANNELS Gauge "ingest_channels" "Channels in the ingest's last answer";
     LOOKUPS_FAILED Counter "lookups_failed_total" "Look-ups of ingests' names without an answer";
     POLLS Counter "polls_total" "Questions to ingests, by result";
-    EVENT_STREAMS Gauge "event_streams" "Browsers that get changes";
+    EVENT_STREAMS Gauge "event_streams" "Event streams to browsers: of changes, and those of ingests that are passed on";
     UPDATES Counter "updates_total" "Changes that were made for browsers, each once for all of them";
     UPDATE_BYTES Counter "update_bytes_total" "Bytes of those changes";
     SNAPSHOTS Counter "snapshots_total" "Snapshots that browsers got, by cause: they connected, or were too slow for changes";
@@ -109,7 +109,7 @@ pub struct Counters {
 }
 
 /// Close codes of previews; all others are counted under the first.
-const CLOSE_CODES: [u16; 7] = [1000, 1001, 4401, 4404, 4429, 4503, 4504];
+const CLOSE_CODES: [u16; 10] = [1000, 1001, 1002, 1007, 1009, 4401, 4404, 4429, 4503, 4504];
 
 /// Counts one thing up, and down again when it is dropped.
 #[derive(Debug)]

@@ -4,6 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::http::StatusCode;
+use common::problem::Problem;
+
+use crate::limits::{EVENT_STREAMS_MAX, EVENT_STREAMS_OF_ONE_MAX};
+
 /// Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Places(Arc<Inner>);
@@ -67,6 +72,18 @@ impl Drop for Taken {
             _ => drop(taken.remove(&self.who)),
         }
     }
+}
+
+/// 503: of those for event streams.
+#[must_use]
+pub fn no_event_stream() -> Problem {
+    let detail = format!(
+        "{EVENT_STREAMS_OF_ONE_MAX} event streams of one session, or {EVENT_STREAMS_MAX} of all, are open"
+    );
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        .reason("too_many_streams")
+        .param("max", EVENT_STREAMS_MAX)
+        .retry_after(5)
 }
 
 #[cfg(test)]

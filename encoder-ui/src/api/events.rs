@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use bytes::Bytes;
@@ -16,9 +16,9 @@ use tokio::time::timeout;
 use super::Shared;
 use crate::guard::Visitor;
 use crate::hub::Reader;
-use crate::limits::{COMMENT_PERIOD, EVENT_STREAMS_MAX, EVENT_STREAMS_OF_ONE_MAX};
+use crate::limits::COMMENT_PERIOD;
 use crate::metrics::Refusal;
-use crate::places::Taken;
+use crate::places::{Taken, no_event_stream};
 use crate::sse::COMMENT;
 
 /// One browser that gets changes.
@@ -36,13 +36,7 @@ pub(super) async fn stream(
 ) -> Result<Response, Problem> {
     let Some(place) = api.streams.take(&visitor.key()) else {
         api.hub.counters().refused(Refusal::Busy);
-        let detail = format!(
-            "{EVENT_STREAMS_OF_ONE_MAX} event streams of one session, or {EVENT_STREAMS_MAX} of all, are open"
-        );
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-            .reason("too_many_streams")
-            .param("max", EVENT_STREAMS_MAX)
-            .retry_after(5));
+        return Err(no_event_stream());
     };
     let listener = Listener {
         reader: api.hub.reader(),

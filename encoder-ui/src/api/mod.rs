@@ -55,13 +55,15 @@ impl Api {
             places: Places::new(PREVIEWS_MAX, PREVIEWS_OF_ONE_MAX),
             shutdown: shutdown.clone(),
         };
+        let streams = Places::new(EVENT_STREAMS_MAX, EVENT_STREAMS_OF_ONE_MAX);
+        let (places, end) = (streams.clone(), shutdown.clone());
         Self {
             hub: hub.clone(),
             guard,
-            proxy: Proxy::new(hub.clone(), client.clone()),
+            proxy: Proxy::new(hub.clone(), client.clone(), places, end),
             previews,
             history: History::new(hub.clone(), client.clone()),
-            streams: Places::new(EVENT_STREAMS_MAX, EVENT_STREAMS_OF_ONE_MAX),
+            streams,
             shutdown: shutdown.clone(),
         }
     }

@@ -2,15 +2,19 @@
 //! ways. What goes there is the request's own meaning and nothing that belongs to the browser; our
 //! token and the user's name go along.
 
+mod events;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use common::problem::Problem;
+use common::shutdown::Shutdown;
 use futures_util::stream;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Incoming};
@@ -26,10 +30,11 @@ use crate::limits::{
 };
 use crate::metrics::{Proxied, Refusal};
 use crate::path::IngestPath;
+use crate::places::Places;
 use crate::roster::IngestState;
 
 /// What passes to an ingest, and nothing else: no cookie, no origin, nothing of the connection.
-const PASSED: [HeaderName; 9] = [
+const PASSED: [HeaderName; 10] = [
     header::ACCEPT,
     header::CONTENT_TYPE,
     header::IF_MATCH,
@@ -39,6 +44,8 @@ const PASSED: [HeaderName; 9] = [
     header::IF_UNMODIFIED_SINCE,
     header::RANGE,
     header::CONTENT_LANGUAGE,
+    // Of an event stream that goes on (WHATWG HTML, 9.2.4).
+    HeaderName::from_static("last-event-id"),
 ];
 
 /// What does not pass back: what belongs to the connection (RFC 9110, 7.6.1), and what would speak
@@ -66,15 +73,20 @@ pub struct Proxy {
     client: IngestClient,
     /// Places at each ingest; at most [`NAMES_MAX`] ingests.
     places: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    /// Of event streams; those to the page share them.
+    streams: Places,
+    shutdown: Shutdown,
 }
 
 impl Proxy {
     #[must_use]
-    pub fn new(hub: Hub, client: IngestClient) -> Self {
+    pub fn new(hub: Hub, client: IngestClient, streams: Places, shutdown: Shutdown) -> Self {
         Self {
             hub,
             client,
             places: Arc::default(),
+            streams,
+            shutdown,
         }
     }
 
@@ -91,9 +103,10 @@ impl Proxy {
         let Some(rest) = to.rest.strip_prefix("/v1/") else {
             return Err(no_such_path(&to.rest));
         };
-        // An endless answer; its place would never be free again.
-        if rest.split('?').next() == Some("events") {
-            return Err(no_such_path(&to.rest).param("instead", "/api/events"));
+        let path = format!("/api/v1/{rest}");
+        if rest.split('?').next() == Some("events") && request.method() == Method::GET {
+            let name = &to.name;
+            return self.pass_events(visitor, name, &path, request).await;
         }
         let changes = ![Method::GET, Method::HEAD].contains(request.method());
         if changes {
@@ -101,21 +114,32 @@ impl Proxy {
         }
         let address = self.address(&to.name)?;
         let place = self.place(&to.name)?;
-        let path = format!("/api/v1/{rest}");
         let request = outgoing(request, changes.then(|| visitor.name()));
-        let answer = self.client.send(address, &path, request);
+        let answer = self.ask(&to.name, address, &path, request).await?;
+        Ok(incoming(&to.name, answer, place))
+    }
+
+    /// The head of an ingest's answer, with the body to come.
+    async fn ask(
+        &self,
+        name: &str,
+        address: SocketAddr,
+        path: &str,
+        request: axum::http::Request<Body>,
+    ) -> Result<axum::http::Response<Incoming>, Problem> {
+        let answer = self.client.send(address, path, request);
         let answer = match timeout(PROXIED_ANSWER_WITHIN, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(self.failed(&to.name, &error)),
-            Err(_) => return Err(self.failed(&to.name, &ClientError::Slow(PROXIED_ANSWER_WITHIN))),
+            Ok(Err(error)) => return Err(self.failed(name, &error)),
+            Err(_) => return Err(self.failed(name, &ClientError::Slow(PROXIED_ANSWER_WITHIN))),
         };
         let counters = self.hub.counters();
         if answer.status() == StatusCode::UNAUTHORIZED {
             counters.proxied(Proxied::Refused);
-            return Err(refuses(&to.name));
+            return Err(refuses(name));
         }
         counters.proxied(Proxied::Answered);
-        Ok(incoming(&to.name, answer, place))
+        Ok(answer)
     }
 
     /// # Errors
@@ -192,12 +216,17 @@ fn outgoing(request: Request, actor: Option<&str>) -> axum::http::Request<Body> 
     request
 }
 
+/// `place`: what is free again at the end of the answer.
 fn incoming(
     name: &str,
     answer: axum::http::Response<Incoming>,
-    place: OwnedSemaphorePermit,
+    place: impl Send + 'static,
 ) -> Response {
-    let (mut head, body) = answer.into_parts();
+    let (head, body) = answer.into_parts();
+    Response::from_parts(for_browser(name, head), paced(body, place))
+}
+
+fn for_browser(name: &str, mut head: Parts) -> Parts {
     let named = listed_in_connection(&head.headers);
     for header in KEPT.iter().chain(&named) {
         while head.headers.remove(header).is_some() {}
@@ -213,7 +242,7 @@ fn incoming(
             None => head.headers.remove(header::LOCATION),
         };
     }
-    Response::from_parts(head, paced(body, place)).into_response()
+    head
 }
 
 /// Headers that the ingest's `Connection` names are of that connection too.
@@ -227,7 +256,7 @@ fn listed_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 
 /// The body as it comes, while it comes. The place among the ingest's requests is free again at its
 /// end.
-fn paced(body: Incoming, place: OwnedSemaphorePermit) -> Body {
+fn paced(body: Incoming, place: impl Send + 'static) -> Body {
     let length = body.size_hint().exact();
     if length == Some(0) {
         return Body::empty();
@@ -275,8 +304,7 @@ fn refuses(name: &str) -> Problem {
 }
 
 fn no_such_path(rest: &str) -> Problem {
-    let detail =
-        format!("nothing of an ingest is at {rest:?}: use /v1/..., and /api/events for events");
+    let detail = format!("nothing of an ingest is at {rest:?}: use /v1/...");
     Problem::new(StatusCode::NOT_FOUND, detail)
         .reason("no_such_path")
         .param("path", rest)

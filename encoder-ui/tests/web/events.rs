@@ -24,12 +24,18 @@ struct Listener {
 
 impl Listener {
     async fn open(page: &Page, cookie: &str) -> Result<Self, StatusCode> {
+        Self::open_at(page, "/api/events", &[cookie]).await
+    }
+
+    async fn open_at(page: &Page, path: &str, headers: &[&str]) -> Result<Self, StatusCode> {
         let mut request = Request::get("/");
-        if let Some((name, value)) = cookie.split_once(": ") {
-            request = request.header(name, value);
+        for header in headers {
+            if let Some((name, value)) = header.split_once(": ") {
+                request = request.header(name, value);
+            }
         }
         let request = request.body(Body::empty()).expect("request");
-        let answer = page.open("/api/events", request).await;
+        let answer = page.open(path, request).await;
         if answer.status() != StatusCode::OK {
             return Err(answer.status());
         }
@@ -233,4 +239,49 @@ async fn events_of_all_ingests_are_one_list() {
         page.get("/api/events.json?since=x").await.status,
         StatusCode::BAD_REQUEST
     );
+}
+
+#[tokio::test]
+async fn an_ingests_own_stream_is_passed_on_and_ends_with_the_session() {
+    let ingest = Fake::start("n1", vec![]).await;
+    let page = Page::with_users(&[&ingest.url()], &[]).await;
+    let cookie = page.log_in("vic", "v").await.expect("logged in");
+    let path = "/api/ingests/n1/v1/events";
+    let headers = [cookie.as_str(), "last-event-id: 1-700"];
+    let opened = async {
+        loop {
+            match Listener::open_at(&page, path, &headers).await {
+                Ok(listener) => break listener,
+                Err(status) => assert_eq!(status, StatusCode::NOT_FOUND, "not known yet"),
+            }
+        }
+    };
+    let mut listener = timeout(SOON, opened).await.expect("the ingest is known");
+    assert!(ingest.went_on_after("1-700"));
+    let event = json!({"id": "1-701", "kind": "rejoined"});
+    ingest.event(event.clone()).await;
+    assert_eq!(listener.next().await, Some(event), "{}", listener.text);
+    assert!(listener.text.contains("id: 1-"), "{}", listener.text);
+    let mut others = Vec::new();
+    for _ in 1..EVENT_STREAMS_OF_ONE_MAX {
+        others.push(Listener::open(&page, &cookie).await.expect("a stream"));
+    }
+    let refused = Listener::open_at(&page, path, &headers).await.err();
+    assert_eq!(refused, Some(StatusCode::SERVICE_UNAVAILABLE), "one bound");
+    let out = page.ask("POST /api/logout", &[&cookie], "").await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT);
+    let ended = async { while listener.next().await.is_some() {} };
+    timeout(SOON, ended).await.expect("the end");
+}
+
+#[tokio::test]
+async fn an_ingests_own_stream_that_falls_silent_is_cut() {
+    let ingest = Fake::start("n1", vec![]).await;
+    let page = Page::start(&[&ingest.url()], &[]).await;
+    page.wait_here().await;
+    let path = "/api/ingests/n1/v1/events";
+    let mut listener = Listener::open_at(&page, path, &[]).await.expect("open");
+    ingest.fall_silent();
+    let ended = async { while listener.next().await.is_some() {} };
+    timeout(SOON, ended).await.expect("the end");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use encoder_ui::server;
@@ -47,6 +47,8 @@ struct Told {
     /// The one that its API asks for; without, it is open.
     token: watch::Sender<Option<String>>,
     keeps_playlist: watch::Sender<bool>,
+    /// Every `Last-Event-ID` that it was given.
+    last_ids: Mutex<Vec<HeaderValue>>,
 }
 
 /// A channel as an ingest shows it.
@@ -80,6 +82,7 @@ impl Fake {
             dead: watch::channel(false).0,
             token: watch::channel(None).0,
             keeps_playlist: watch::channel(false).0,
+            last_ids: Mutex::default(),
         });
         let router = Router::new()
             .fallback(answer)
@@ -117,6 +120,12 @@ impl Fake {
     /// What it was asked beyond what the UI asks by itself.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.told.asked.lock().expect("no panic").clone()
+    }
+
+    /// Somebody went on with its events after this one.
+    pub(crate) fn went_on_after(&self, id: &str) -> bool {
+        let last_ids = self.told.last_ids.lock().expect("no panic");
+        last_ids.iter().any(|last| last == id)
     }
 
     pub(crate) fn sent(&self) -> watch::Receiver<u64> {
@@ -166,7 +175,13 @@ async fn answer(
             Json(json!({"channels": channels})).into_response()
         }
         ("GET", "/playlist.m3u?all=1") => playlist(&told, address).into_response(),
-        ("GET", "/api/v1/events") => events(&told),
+        ("GET", "/api/v1/events") => {
+            let last_ids = request.headers().get_all("last-event-id");
+            let mut all = told.last_ids.lock().expect("no panic");
+            all.extend(last_ids.into_iter().cloned());
+            drop(all);
+            events(&told)
+        }
         ("GET", "/api/v1/nodes") => Json(json!({"nodes": [{"name": "e1"}]})).into_response(),
         ("GET", "/api/v1/jobs") => StatusCode::NOT_FOUND.into_response(),
         ("GET", "/channels/endless.ts") => note(&told, request, endless).await,
