@@ -73,6 +73,17 @@ pub fn channels(path: &str, body: &[u8]) -> Result<Vec<(String, Box<RawValue>)>,
     channels.map_err(|cause| unintelligible(path, &cause))
 }
 
+/// An operator has turned it off.
+#[must_use]
+pub fn is_disabled(channel: &ListedChannel) -> bool {
+    #[derive(Deserialize)]
+    struct Channel {
+        enabled: bool,
+    }
+    let read = serde_json::from_str(channel.json.get());
+    read.is_ok_and(|channel: Channel| !channel.enabled)
+}
+
 /// Puts `watch_url` into each; one that did not change since `before` is shared with it.
 #[must_use]
 pub fn listed(

@@ -3,6 +3,7 @@
 //! A browser that is slow is not read for: what it has not taken stays in the ingest's socket, and
 //! the channel's `slow_viewer` deals with it there. Nothing queues here.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use axum::body::Body;
@@ -15,6 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout};
 
+use crate::answers::is_disabled;
 use crate::client::IngestClient;
 use crate::guard::Visitor;
 use crate::hub::Hub;
@@ -57,8 +59,13 @@ pub struct Wanted {
     pub id: String,
 }
 
-/// Why a preview ended: the close code and what it says.
-struct End(u16, String);
+/// Why a preview ended.
+enum End {
+    /// The browser has gone, or said goodbye.
+    Gone,
+    /// The close code, and what it says.
+    Told(u16, String),
+}
 
 impl Previews {
     /// Answers the upgrade; all that is wrong is said by the close code.
@@ -76,19 +83,17 @@ impl Previews {
         // Given back once the browser was told the end.
         let place = self.places.take(&visitor.key());
         let end = if place.is_some() {
-            self.relay(&mut socket, &visitor, &wanted).await
+            let Err(end) = self.relay(&mut socket, &visitor, &wanted).await;
+            end
         } else {
-            Some(End(TOO_MANY, "too many previews are open".to_owned()))
+            End::Told(TOO_MANY, "too many previews are open".to_owned())
         };
-        // None: the browser has gone.
-        let Some(End(code, reason)) = end else {
-            self.hub.counters().preview_closed(close_code::NORMAL);
-            return;
-        };
-        self.hub.counters().preview_closed(code);
-        let reason = reason.as_str().into();
-        let close = socket.send(Message::Close(Some(CloseFrame { code, reason })));
-        let _ = timeout(COMMENT_PERIOD, close).await;
+        let counters = self.hub.counters();
+        counters.preview_closed(match &end {
+            End::Gone => close_code::NORMAL,
+            End::Told(code, _) => *code,
+        });
+        let _ = timeout(COMMENT_PERIOD, part(&mut socket, end)).await;
     }
 
     async fn relay(
@@ -96,15 +101,13 @@ impl Previews {
         socket: &mut WebSocket,
         visitor: &Visitor,
         wanted: &Wanted,
-    ) -> Option<End> {
+    ) -> Result<Infallible, End> {
         let address = match self.hub.roster().find(&wanted.ingest) {
             Some((address, IngestState::Here)) => address,
-            Some(_) => return Some(away(wanted)),
+            Some(_) => return Err(away(wanted)),
             None => {
-                return Some(End(
-                    UNKNOWN,
-                    format!("no ingest is named {}", wanted.ingest),
-                ));
+                let text = format!("no ingest is named {}", wanted.ingest);
+                return Err(End::Told(UNKNOWN, short(&text)));
             }
         };
         let path = {
@@ -112,16 +115,14 @@ impl Previews {
             watch_path(&wanted.id, roster.channel(&wanted.ingest, &wanted.id))
         };
         let Some(path) = path else {
-            return Some(End(UNKNOWN, format!("{:?} is no channel", wanted.id)));
+            let text = format!("{:?} is no channel", wanted.id);
+            return Err(End::Told(UNKNOWN, short(&text)));
         };
-        let answer = self.ask(address, &path, visitor);
+        let answer = self.ask(address, &path, visitor, wanted);
         tokio::pin!(answer);
         let body = loop {
             tokio::select! {
-                answer = &mut answer => match answer {
-                    Ok(body) => break body,
-                    Err(end) => return Some(end),
-                },
+                answer = &mut answer => break answer?,
                 heard = hear(socket) => heard?,
             }
         };
@@ -133,26 +134,48 @@ impl Previews {
         address: SocketAddr,
         path: &str,
         visitor: &Visitor,
+        wanted: &Wanted,
     ) -> Result<Incoming, End> {
         let request = Request::get("/").header(header::USER_AGENT, user_agent(visitor));
         let request = request.body(Body::empty());
-        let request = request.map_err(|error| End(UNKNOWN, error.to_string()))?;
+        let request = request.map_err(|error| End::Told(UNKNOWN, error.to_string()))?;
         let answer = self.client.send(address, path, request);
         let answer = match timeout(PREVIEW_ANSWER_WITHIN, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(End(AWAY, short(&format!("the ingest: {error}")))),
-            Err(_) => return Err(End(AWAY, "the ingest does not answer".to_owned())),
+            Ok(Err(error)) => {
+                return Err(End::Told(AWAY, short(&format!("the ingest: {error}"))));
+            }
+            Err(_) => {
+                return Err(End::Told(AWAY, "the ingest does not answer".to_owned()));
+            }
         };
         match answer.status() {
             StatusCode::OK => Ok(answer.into_body()),
-            StatusCode::NOT_FOUND => Err(End(UNKNOWN, "there is no such channel".to_owned())),
-            StatusCode::GATEWAY_TIMEOUT => Err(End(NO_DATA, "the channel has no data".to_owned())),
-            StatusCode::SERVICE_UNAVAILABLE => Err(End(
-                TOO_MANY,
-                "the ingest takes no more viewers now".to_owned(),
-            )),
-            status => Err(End(AWAY, format!("the ingest answers {status}"))),
+            StatusCode::NOT_FOUND => Err(End::Told(UNKNOWN, self.why_unknown(wanted))),
+            StatusCode::GATEWAY_TIMEOUT => {
+                Err(End::Told(NO_DATA, "the channel has no data".to_owned()))
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                let text = "the ingest takes no more viewers now".to_owned();
+                Err(End::Told(TOO_MANY, text))
+            }
+            status => Err(End::Told(AWAY, format!("the ingest answers {status}"))),
         }
+    }
+
+    /// An ingest has nothing to watch at a channel that is disabled, and lists it all the same.
+    fn why_unknown(&self, wanted: &Wanted) -> String {
+        let roster = self.hub.roster();
+        let parent = wanted.id.rsplit_once('.').map(|(parent, _)| parent);
+        let mut ids = [Some(wanted.id.as_str()), parent].into_iter().flatten();
+        let disabled = ids.find(|id| {
+            let channel = roster.channel(&wanted.ingest, id);
+            channel.is_some_and(is_disabled)
+        });
+        disabled.map_or_else(
+            || "there is no such channel".to_owned(),
+            |id| short(&format!("channel {id} is disabled")),
+        )
     }
 
     async fn pump(
@@ -161,7 +184,7 @@ impl Previews {
         visitor: &Visitor,
         wanted: &Wanted,
         mut body: Incoming,
-    ) -> Option<End> {
+    ) -> Result<Infallible, End> {
         let mut look = interval(COMMENT_PERIOD);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut shutdown = self.shutdown.clone();
@@ -170,13 +193,13 @@ impl Previews {
             let piece = tokio::select! {
                 frame = body.frame() => match frame {
                     Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-                    Some(Err(_)) => return Some(away(wanted)),
+                    Some(Err(_)) => return Err(away(wanted)),
                     None if last.elapsed() > SILENCE => {
-                        return Some(End(NO_DATA, "the channel has no data".to_owned()));
+                        return Err(End::Told(NO_DATA, "the channel has no data".to_owned()));
                     }
                     None => {
                         let text = "the ingest ended the stream".to_owned();
-                        return Some(End(close_code::NORMAL, text));
+                        return Err(End::Told(close_code::NORMAL, text));
                     }
                 },
                 heard = hear(socket) => {
@@ -184,13 +207,11 @@ impl Previews {
                     continue;
                 }
                 _ = look.tick() => {
-                    if let Some(end) = self.ended(visitor, wanted) {
-                        return Some(end);
-                    }
+                    self.holds(visitor, wanted)?;
                     continue;
                 }
                 () = shutdown.requested() => {
-                    return Some(End(close_code::AWAY, "encoder-ui stops".to_owned()));
+                    return Err(stops());
                 }
             };
             last = Instant::now();
@@ -198,14 +219,14 @@ impl Previews {
         }
     }
 
-    /// Sends one piece; none: the browser, its session or the ingest has gone meanwhile.
+    /// Sends one piece, unless the browser, its session or the ingest goes meanwhile.
     async fn send(
         &self,
         socket: &mut WebSocket,
         visitor: &Visitor,
         wanted: &Wanted,
         piece: Bytes,
-    ) -> Option<()> {
+    ) -> Result<(), End> {
         Counters::add(&self.hub.counters().preview_bytes, piece.len());
         // Waits until the kernel has taken it. One that takes nothing for long is closed by the kernel
         // (`BROWSER_STALL`); meanwhile nothing more is read.
@@ -214,39 +235,77 @@ impl Previews {
         let mut shutdown = self.shutdown.clone();
         loop {
             tokio::select! {
-                sent = &mut sending => return sent.ok(),
-                () = shutdown.requested() => return None,
+                sent = &mut sending => return sent.map_err(|_| End::Gone),
+                () = shutdown.requested() => return Err(End::Gone),
                 () = tokio::time::sleep(COMMENT_PERIOD) => {
-                    if self.ended(visitor, wanted).is_some() {
-                        return None;
-                    }
+                    // It could not be told: what was begun is not sent yet.
+                    self.holds(visitor, wanted).map_err(|_| End::Gone)?;
                 }
             }
         }
     }
 
     /// Looked at once a second.
-    fn ended(&self, visitor: &Visitor, wanted: &Wanted) -> Option<End> {
+    fn holds(&self, visitor: &Visitor, wanted: &Wanted) -> Result<(), End> {
         if !visitor.still_holds() {
-            return Some(End(SESSION_ENDED, "the session has ended".to_owned()));
+            let text = "the session has ended".to_owned();
+            return Err(End::Told(SESSION_ENDED, text));
         }
         match self.hub.roster().find(&wanted.ingest) {
-            Some((_, IngestState::Here)) => None,
-            _ => Some(away(wanted)),
+            Some((_, IngestState::Here)) => Ok(()),
+            _ => Err(away(wanted)),
         }
     }
 }
 
-/// Waits for a message of the browser, which has nothing to say; none: it has gone.
-async fn hear(socket: &mut WebSocket) -> Option<()> {
+/// Waits for a message of the browser, which has nothing to say.
+async fn hear(socket: &mut WebSocket) -> Result<(), End> {
     match socket.recv().await {
-        Some(Ok(Message::Close(_)) | Err(_)) | None => None,
-        Some(Ok(_)) => Some(()),
+        Some(Ok(Message::Close(_))) | None => Err(End::Gone),
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(fault(error)),
     }
+}
+
+/// What a browser did wrong, by its code (RFC 6455, 7.4.1); most often its connection has ended.
+fn fault(error: axum::Error) -> End {
+    let error = error.into_inner();
+    match error.downcast_ref() {
+        Some(tungstenite::Error::Capacity(_)) => {
+            let text = format!("a message has more than {PREVIEW_MESSAGE_BYTES_MAX} bytes");
+            End::Told(close_code::SIZE, text)
+        }
+        Some(tungstenite::Error::Protocol(error)) => {
+            End::Told(close_code::PROTOCOL, short(&error.to_string()))
+        }
+        Some(tungstenite::Error::Utf8(_)) => {
+            End::Told(close_code::INVALID, "a text is not UTF-8".to_owned())
+        }
+        _ => End::Gone,
+    }
+}
+
+/// Tells the end, or answers the browser's goodbye, and waits until the browser has taken it (RFC
+/// 6455, 5.5.1): it would say that its connection was lost.
+async fn part(socket: &mut WebSocket, end: End) {
+    if let End::Told(code, reason) = end {
+        let reason = reason.as_str().into();
+        let close = Message::Close(Some(CloseFrame { code, reason }));
+        if socket.send(close).await.is_err() {
+            return;
+        }
+    }
+    // Reading on sends the answer to a goodbye, and ends when both sides have said it.
+    while let Some(Ok(_)) = socket.recv().await {}
 }
 
 fn away(wanted: &Wanted) -> End {
-    End(AWAY, short(&format!("ingest {} is away", wanted.ingest)))
+    let text = format!("ingest {} is away", wanted.ingest);
+    End::Told(AWAY, short(&text))
+}
+
+fn stops() -> End {
+    End::Told(close_code::AWAY, "encoder-ui stops".to_owned())
 }
 
 /// A close frame holds 123 bytes of reason (RFC 6455, 5.5).

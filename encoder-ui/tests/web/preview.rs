@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use encoder_ui::limits::PREVIEWS_OF_ONE_MAX;
-use futures_util::StreamExt;
+use encoder_ui::limits::{PREVIEW_MESSAGE_BYTES_MAX, PREVIEWS_OF_ONE_MAX};
+use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -44,6 +45,70 @@ async fn whole(mut socket: Socket) -> (Vec<u8>, u16) {
             Some(Ok(_)) => {}
             other => panic!("no close frame: {other:?}"),
         }
+    }
+}
+
+/// The close frame that ends it, after what came before.
+async fn goodbye(socket: &mut Socket) -> (u16, String) {
+    loop {
+        match timeout(SOON, socket.next()).await.expect("in time") {
+            Some(Ok(Message::Close(Some(frame)))) => {
+                return (frame.code.into(), frame.reason.to_string());
+            }
+            Some(Ok(_)) => {}
+            other => panic!("no close frame: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_browsers_goodbye_is_answered() {
+    let (_ingest, page) = scene().await;
+    let mut socket = open(&page, "n1/preview/endless", &[]).await.expect("open");
+    let frame = CloseFrame {
+        code: 1000.into(),
+        reason: "seen enough".into(),
+    };
+    let close = Message::Close(Some(frame));
+    timeout(SOON, socket.send(close))
+        .await
+        .expect("in time")
+        .expect("sent");
+    let told = goodbye(&mut socket).await;
+    assert_eq!(told, (1000, "seen enough".to_owned()));
+    let end = timeout(SOON, socket.next()).await.expect("in time");
+    assert!(end.is_none(), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_long_is_told_by_its_code() {
+    let (_ingest, page) = scene().await;
+    let mut socket = open(&page, "n1/preview/endless", &[]).await.expect("open");
+    let longest = Message::text("a".repeat(PREVIEW_MESSAGE_BYTES_MAX));
+    let longer = Message::text("a".repeat(PREVIEW_MESSAGE_BYTES_MAX + 1));
+    for message in [longest, longer] {
+        timeout(SOON, socket.send(message))
+            .await
+            .expect("in time")
+            .expect("sent");
+    }
+    let (code, reason) = goodbye(&mut socket).await;
+    assert_eq!(code, 1009, "{reason}");
+}
+
+#[tokio::test]
+async fn a_disabled_channel_is_said_to_be_so() {
+    let (ingest, page) = scene().await;
+    let mut off = channel("off", 1);
+    off["enabled"] = false.into();
+    ingest.set_channels(vec![off]);
+    page.ingests_that(|seen| seen[0]["channels"][0]["id"] == "off")
+        .await;
+    for id in ["off", "off.preview"] {
+        let path = format!("n1/preview/{id}");
+        let mut socket = open(&page, &path, &[]).await.expect("open");
+        let told = goodbye(&mut socket).await;
+        assert_eq!(told, (4404, "channel off is disabled".to_owned()), "{id}");
     }
 }
 
