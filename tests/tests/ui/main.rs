@@ -4,3 +4,4 @@ mod control;
 mod discovery;
 mod entry;
 mod preview;
+mod refused;
