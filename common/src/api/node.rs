@@ -264,7 +264,7 @@ impl ReportedState {
 }
 
 impl JobReason {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoSlots,
         Self::EncoderMissing,
         Self::FfmpegFailed,
@@ -278,6 +278,7 @@ impl JobReason {
         Self::Draining,
         Self::UnknownProfile,
         Self::MaxChannels,
+        Self::NoProgram,
     ];
 
     #[must_use]
@@ -335,6 +336,9 @@ impl NodeState {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema;
+    use utoipa::openapi::{RefOr, Schema};
+
     use super::*;
 
     #[test]
@@ -361,6 +365,19 @@ mod tests {
 
     #[test]
     fn every_word_is_what_json_says() {
+        let described = |schema: RefOr<Schema>| {
+            let schema = serde_json::to_value(schema).expect("JSON");
+            schema["enum"].as_array().map(Vec::len)
+        };
+        assert_eq!(
+            described(JobReason::schema()),
+            Some(JobReason::ALL.len()),
+            "what is described is what is taken"
+        );
+        assert_eq!(
+            described(ReportedState::schema()),
+            Some(ReportedState::ALL.len())
+        );
         for state in ReportedState::ALL {
             assert_eq!(serde_json::to_value(state).expect("JSON"), state.as_str());
         }
