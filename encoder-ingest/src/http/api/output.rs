@@ -224,11 +224,15 @@ fn check_type(headers: &HeaderMap, kind: ProfileKind) -> Result<(), Problem> {
         ProfileKind::Ts => "video/mp2t",
         ProfileKind::Snapshot => "image/jpeg",
     };
-    let given = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if given.eq_ignore_ascii_case(wanted) {
+    let given = match headers.get(header::CONTENT_TYPE) {
+        Some(value) => value.to_str().unwrap_or_default(),
+        // What is no transport stream is refused by its first packet.
+        None if kind == ProfileKind::Ts => return Ok(()),
+        None => "",
+    };
+    // Parameters say nothing here (RFC 9110, 8.3.1).
+    let kind = given.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case(wanted) {
         return Ok(());
     }
     let detail = format!("this job sends {wanted}, not {given:?}");
@@ -273,4 +277,29 @@ fn silent() -> Problem {
     )
     .reason("body_timeout")
     .param("seconds", seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_is_compared_without_case_and_parameters() {
+        let taken = |kind, given: Option<&'static str>| {
+            let given = given.map(axum::http::HeaderValue::from_static);
+            let headers = given.map(|value| (header::CONTENT_TYPE, value));
+            check_type(&headers.into_iter().collect(), kind).is_ok()
+        };
+        let [ts, picture] = [ProfileKind::Ts, ProfileKind::Snapshot];
+        for given in ["video/mp2t", "video/MP2T", "video/MP2T; x=y", "video/mp2t;"] {
+            assert!(taken(ts, Some(given)), "{given}");
+            assert!(!taken(picture, Some(given)), "{given}");
+        }
+        assert!(taken(picture, Some("image/jpeg ; q=1")));
+        assert!(taken(ts, None), "its packets show what it is");
+        assert!(!taken(picture, None));
+        for given in ["", ";", "video/mp4", "video/mp2ts"] {
+            assert!(!taken(ts, Some(given)), "{given}");
+        }
+    }
 }
