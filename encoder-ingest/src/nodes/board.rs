@@ -106,7 +106,13 @@ impl Board {
         now: Moment,
     ) -> Result<(), LeaseRefused> {
         let reports = heartbeat.jobs.clone();
+        let free = |leases: &Leases| leases.get(name).map(|lease| lease.free);
+        let before = free(&self.leases);
         self.leases.heard(name, address, heartbeat, now)?;
+        if before < free(&self.leases) {
+            let jobs = self.jobs.values_mut();
+            jobs.for_each(|job| job.past.has_room(name));
+        }
         for report in reports {
             self.reported(name, report, now);
         }

@@ -82,6 +82,8 @@ pub struct Past {
 struct Tries {
     count: u32,
     until_ms: u64,
+    /// The last of them was a refusal.
+    refused: bool,
 }
 
 /// How a job ended on a node.
@@ -223,6 +225,7 @@ impl Past {
     pub fn failed(&mut self, failure: Failure, now: Moment) {
         let tries = self.nodes.entry(failure.node.clone()).or_default();
         tries.count += 1;
+        tries.refused = failure.refused;
         if failure.refused {
             // Another node may have it at once.
             tries.until_ms = now.ms + backoff_ms(tries.count);
@@ -268,6 +271,13 @@ impl Past {
             .iter()
             .filter(|(_, tries)| tries.until_ms > now.ms);
         held_against.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The node has more room than before: that it refused says nothing any more.
+    pub fn has_room(&mut self, node: &str) {
+        if let Some(tries) = self.nodes.get_mut(node).filter(|tries| tries.refused) {
+            tries.until_ms = 0;
+        }
     }
 
     /// A node is known no more.
@@ -335,7 +345,12 @@ mod tests {
         assert!(past.avoid(at(1000)).is_empty());
         past.failed(failure("a", true), at(1000));
         assert_eq!(past.avoid(at(2999)), ["a"]);
+        past.has_room("a");
+        assert!(past.avoid(at(2999)).is_empty(), "it has room again");
+        past.failed(failure("a", false), at(3000));
+        past.has_room("a");
+        assert_eq!(past.avoid(at(6000)), ["a"], "room mends no failure");
         past.forget("a");
-        assert!(past.avoid(at(2999)).is_empty());
+        assert!(past.avoid(at(6000)).is_empty());
     }
 }

@@ -679,3 +679,36 @@ proptest! {
         world.mend();
     }
 }
+
+#[test]
+fn a_node_that_has_room_again_is_asked_again() {
+    let mut board = Board::new(at(0));
+    board.want(BTreeMap::from([("a".to_owned(), wanted(1.0))]), at(0));
+    let settled = u64::try_from(NODES_SETTLE.as_millis()).expect("small");
+    let mut node = Fake::new("n0", 2.0);
+    let mut beat = |board: &mut Board, free: f64, ms: u64| {
+        let says = Heartbeat {
+            free_slots: free,
+            ..node.heartbeat(0)
+        };
+        let address = IpAddr::from([10, 0, 0, 1]);
+        board.heard("n0", address, says, at(ms)).expect("heard");
+        board.turn(at(ms));
+        let orders = board.sheet("n0").jobs;
+        // Others have its slots: whatever it is ordered is refused.
+        let refused = orders.iter().map(|order| {
+            let key = (0, order.id.clone());
+            (key, (order.epoch, ReportedState::Refused))
+        });
+        node.ended = refused.collect();
+        orders.len()
+    };
+    assert_eq!(beat(&mut board, 2.0, settled), 1);
+    assert_eq!(beat(&mut board, 1.0, settled + 100), 0, "it refused it");
+    assert_eq!(beat(&mut board, 1.0, settled + 200), 0);
+    assert_eq!(
+        beat(&mut board, 1.5, settled + 300),
+        1,
+        "there is more room"
+    );
+}
