@@ -24,6 +24,10 @@ pub const HEARTBEAT_PERIOD: Duration = Duration::from_secs(1);
 /// Two heartbeats to one address are at least so far apart, however often something changes.
 pub const HEARTBEAT_GAP: Duration = Duration::from_millis(100);
 
+/// A held answer is given up for newer news while no heartbeat is unanswered for longer. Then it is
+/// waited for: however often something changes, answers are less than 3 s apart.
+pub const UNANSWERED_MAX: Duration = Duration::from_secs(1);
+
 /// Longest pause after heartbeats that failed: an ingest that returns is found within it.
 pub const HEARTBEAT_PAUSE_MAX: Duration = Duration::from_secs(2);
 
@@ -131,7 +135,8 @@ pub const FFMPEG_TEXT_BYTES_MAX: usize = 1 << 20;
 /// ffmpeg answers about itself, or encodes one picture, by then; else it does not work.
 pub const FFMPEG_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// An ffmpeg that does not work is looked at again so often.
+/// An ffmpeg that does not work is looked at again so often; one that worked and then could not be
+/// started, no sooner.
 pub const FFMPEG_RETRY_PERIOD: Duration = Duration::from_secs(10);
 
 /// Messages of links and runs that wait for the node's loop. When it is full they wait.

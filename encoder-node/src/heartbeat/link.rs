@@ -1,5 +1,6 @@
 //! The heartbeats to one address: each second, and at once when something changed. An answer that
-//! the ingest holds back is given up for newer news.
+//! the ingest holds back is given up for newer news, but not for ever: without answers its orders
+//! would end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::board::{Board, Boards, Identity, bounded};
 use crate::client::{self, ClientError, Credentials, encoded};
 use crate::limits::{
     ANSWER_WITHIN, HEARTBEAT_GAP, HEARTBEAT_PAUSE_MAX, HEARTBEAT_PERIOD, ORDERS_BYTES_MAX,
-    REMIND_PERIOD,
+    REMIND_PERIOD, UNANSWERED_MAX,
 };
 
 /// Of an answer that refuses, so much of its text is logged.
@@ -38,6 +39,8 @@ pub struct Caller {
 pub struct Ordered {
     pub address: SocketAddr,
     pub orders: Orders,
+    /// The heartbeat before failed.
+    pub after_failure: bool,
 }
 
 /// Why a heartbeat brought no orders.
@@ -81,18 +84,23 @@ pub async fn call(caller: Caller, address: SocketAddr) {
     let mut revision = 0;
     let mut failures = 0;
     let mut reminder = Reminder::default();
+    // When the first heartbeat since the last answer was sent.
+    let mut unanswered: Option<Instant> = None;
     loop {
         let board = Arc::clone(&boards.borrow_and_update());
         let sent = Instant::now();
+        let since = *unanswered.get_or_insert(sent);
         let beat = beat(&caller, address, &board, ingest.as_deref(), revision);
         let result = tokio::select! {
             result = beat => result,
-            () = changed(&mut boards, HEARTBEAT_GAP) => continue,
+            () = overtaken(&mut boards, since) => continue,
         };
+        unanswered = None;
         match result {
             Ok(orders) => {
                 caller.links.answered(address, board.draining);
-                if std::mem::take(&mut failures) > 0 || ingest.is_none() {
+                let after_failure = std::mem::take(&mut failures) > 0;
+                if after_failure || ingest.is_none() {
                     tracing::info!(ingest = orders.ingest, %address, "ingest answers");
                     reminder = Reminder::default();
                 }
@@ -100,7 +108,12 @@ pub async fn call(caller: Caller, address: SocketAddr) {
                 revision = orders.revision;
                 ingest = Some(orders.ingest.clone());
                 // The node's loop ends before its links do.
-                let _ = caller.orders.send(Ordered { address, orders }).await;
+                let ordered = Ordered {
+                    address,
+                    orders,
+                    after_failure,
+                };
+                let _ = caller.orders.send(ordered).await;
                 let period = if is_new {
                     HEARTBEAT_GAP
                 } else {
@@ -133,6 +146,16 @@ async fn changed(boards: &mut Boards, gap: Duration) {
     sleep(gap).await;
     if boards.changed().await.is_err() {
         // The node's loop has ended, and with it whoever waits here.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Until there is news worth giving a held answer up for: for ever once answers have been missing
+/// since long ago. What changes then is seen behind the answer.
+async fn overtaken(boards: &mut Boards, unanswered_since: Instant) {
+    sleep(HEARTBEAT_GAP).await;
+    let left = UNANSWERED_MAX.saturating_sub(unanswered_since.elapsed());
+    if left.is_zero() || !matches!(timeout(left, boards.changed()).await, Ok(Ok(()))) {
         std::future::pending::<()>().await;
     }
 }
@@ -182,7 +205,17 @@ async fn beat(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::extract::State;
+    use axum::routing::post;
+    use axum::{Json, Router};
+    use tokio::net::TcpListener;
+    use tokio::sync::watch;
+    use tokio::task::JoinSet;
+
     use super::*;
+    use crate::limits::LEASE;
 
     #[test]
     fn the_same_thing_is_said_once_a_minute() {
@@ -196,6 +229,65 @@ mod tests {
         assert!(at("401", 60));
         assert!(at("409", 61));
         assert!(at("401", 62));
+    }
+
+    /// Holds each answer as long as an ingest may.
+    async fn held(State(beats): State<Arc<AtomicU32>>) -> Json<Orders> {
+        beats.fetch_add(1, Ordering::Relaxed);
+        sleep(Duration::from_millis(900)).await;
+        Json(Orders {
+            ingest: "n1".to_owned(),
+            revision: 1,
+            jobs: Vec::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn news_without_end_does_not_keep_answers_away() {
+        let beats = Arc::new(AtomicU32::new(0));
+        let router = Router::new()
+            .route("/api/v1/nodes/{name}/heartbeat", post(held))
+            .with_state(Arc::clone(&beats));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("address");
+        let (publish, boards) = watch::channel(Arc::default());
+        let (orders, mut ordered) = mpsc::channel(1);
+        let identity = Identity {
+            name: "node".to_owned(),
+            instance: "1f".to_owned(),
+        };
+        let caller = Caller {
+            identity: Arc::new(identity),
+            credentials: Arc::new(Credentials::open(None).expect("none")),
+            boards,
+            links: Links::default(),
+            orders,
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { axum::serve(listener, router).await.expect("served") });
+        tasks.spawn(call(caller, address));
+        let flapping = async {
+            loop {
+                sleep(HEARTBEAT_GAP * 3 / 2).await;
+                publish.send_replace(Arc::default());
+            }
+        };
+        let hearing = async {
+            for _ in 0..2 {
+                let heard = timeout(LEASE, ordered.recv()).await;
+                let heard = heard.expect("its orders would have ended").expect("orders");
+                assert!(
+                    !heard.after_failure,
+                    "a beat that is given up is no failure"
+                );
+            }
+        };
+        tokio::select! {
+            () = flapping => {}
+            () = hearing => {}
+        }
+        let beats = beats.load(Ordering::Relaxed);
+        assert!(beats >= 6, "{beats}: news is told at once for a while");
     }
 
     #[test]

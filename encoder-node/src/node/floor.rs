@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::board::{Board, BoardJob};
 use crate::ffmpeg::offer::Offer;
-use crate::heartbeat::claims::{Claims, Heard};
+use crate::heartbeat::claims::{Answer, Claims, Heard};
 use crate::heartbeat::link::Ordered;
 use crate::heartbeat::links::Links;
 use crate::job::{Action, Desk, JobKey, RunEnd, RunEvent, RunId, Start, Why};
@@ -99,10 +99,25 @@ impl Floor {
         self.end().await;
     }
 
-    fn take(&mut self, Ordered { address, orders }: Ordered) {
+    fn take(&mut self, ordered: Ordered) {
         let now = Instant::now();
-        match self.claims.heard(&orders.ingest, address, now) {
+        let (address, orders) = (ordered.address, ordered.orders);
+        let answer = Answer {
+            ingest: &orders.ingest,
+            address,
+            revision: orders.revision,
+            after_failure: ordered.after_failure,
+        };
+        match self.claims.heard(answer, now) {
             Heard::Other => return,
+            Heard::Namesake { speaker } => {
+                let ingest = orders.ingest;
+                tracing::warn!(
+                    ingest,
+                    "two ingests have this name: the jobs of the one at {address} are passed over, as {speaker} speaks for it; give one of them another name by its --node-name"
+                );
+                return;
+            }
             Heard::Returned => self.desk.returned(&orders.ingest, now),
             Heard::Speaker => {}
         }
@@ -145,9 +160,15 @@ impl Floor {
     }
 
     fn start(&mut self, start: Start) {
-        let Ok(offer) = &self.offer else {
-            // Nothing is taken without encoders.
-            return;
+        let offer = match &self.offer {
+            Ok(offer) => Arc::new(offer.clone()),
+            Err(problem) => {
+                // It was there when the job was taken.
+                let why = Why::new(JobReason::FfmpegFailed, problem.clone());
+                let end = RunEvent::Ended(RunEnd::Unwanted(why));
+                self.desk.report(start.run, end, Instant::now());
+                return;
+            }
         };
         let (trigger, stop) = shutdown::channel();
         let (number, key) = (start.run, start.key.clone());
@@ -160,7 +181,7 @@ impl Floor {
         let run = Run {
             start,
             tools: Arc::clone(&self.tools),
-            offer: Arc::new(offer.clone()),
+            offer,
             stats: Arc::clone(self.stats.entry(key).or_default()),
             events: self.reports.clone(),
             stop,

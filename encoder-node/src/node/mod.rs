@@ -12,7 +12,7 @@ use anyhow::Context;
 use common::shutdown::{self, Shutdown, Signals};
 use common::{listen, telemetry};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -68,7 +68,12 @@ async fn serve(config: Config, listener: std::net::TcpListener) -> anyhow::Resul
     let health = Health::new(boards.clone(), links.clone());
     let mut answering = JoinSet::new();
     answering.spawn(answer(listener, health, stopping));
-    around.spawn(ask_ffmpeg(config.ffmpeg.clone(), offers));
+    let missed = Arc::new(Notify::new());
+    around.spawn(ask_ffmpeg(
+        config.ffmpeg.clone(),
+        offers,
+        Arc::clone(&missed),
+    ));
     let caller = Caller {
         identity: Arc::new(identity),
         credentials: Arc::clone(&credentials),
@@ -80,6 +85,7 @@ async fn serve(config: Config, listener: std::net::TcpListener) -> anyhow::Resul
 
     let tools = Tools {
         ffmpeg: config.ffmpeg,
+        missed,
         credentials,
         shots: Semaphore::new(shots_at_once(config.slots)),
     };
@@ -107,27 +113,30 @@ fn shots_at_once(slots: f64) -> usize {
         .unwrap_or(64) as usize
 }
 
-/// Asks until there is an answer; a missing ffmpeg may be installed while the node runs.
-async fn ask_ffmpeg(program: std::path::PathBuf, offers: mpsc::Sender<Found>) {
-    let mut told = String::new();
+/// Asks until there is an answer, and again once a job `missed` it: ffmpeg may be installed or
+/// removed while the node runs.
+async fn ask_ffmpeg(program: std::path::PathBuf, offers: mpsc::Sender<Found>, missed: Arc<Notify>) {
+    let mut told: Option<Found> = None;
     loop {
         let found = probe(&program).await.map_err(|error| common::chain(&error));
-        match &found {
-            Ok(offer) => {
-                let encoders = offer.encoder_list().join(" ");
-                tracing::info!(version = offer.version, encoders, "ffmpeg");
+        if told.as_ref() != Some(&found) {
+            match &found {
+                Ok(offer) => {
+                    let encoders = offer.encoder_list().join(" ");
+                    tracing::info!(version = offer.version, encoders, "ffmpeg");
+                }
+                Err(error) => tracing::error!("{error}; the node is not ready"),
             }
-            Err(error) if *error != told => {
-                tracing::error!("{error}; the node is not ready");
-                told.clone_from(error);
-            }
-            Err(_) => {}
+            told = Some(found.clone());
         }
-        let is_done = found.is_ok();
-        if offers.send(found).await.is_err() || is_done {
+        let works = found.is_ok();
+        if offers.send(found).await.is_err() {
             return;
         }
         sleep(FFMPEG_RETRY_PERIOD).await;
+        if works {
+            missed.notified().await;
+        }
     }
 }
 

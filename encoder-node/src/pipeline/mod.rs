@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use common::api::profile::ProfileKind;
 use common::shutdown::Shutdown;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::client::Credentials;
 use crate::ffmpeg::offer::Offer;
@@ -28,6 +28,8 @@ use crate::progress::JobStats;
 #[derive(Debug)]
 pub struct Tools {
     pub ffmpeg: PathBuf,
+    /// Told when it could not be started.
+    pub missed: Arc<Notify>,
     pub credentials: Arc<Credentials>,
     /// Snapshots are made by so many processes at once; the others wait their turn.
     pub shots: Semaphore,

@@ -106,7 +106,7 @@ async fn make(
 ) -> Result<Bytes, RunEnd> {
     let arguments = recipe::snapshot(&run.start.order, video, key_frame);
     let started = Process::start(&run.tools.ffmpeg, &arguments, &run.stats);
-    let (mut process, mut pipes) = started.map_err(|error| not_started(&error))?;
+    let (mut process, mut pipes) = started.map_err(|error| not_started(run, &error))?;
     let meter = process.meter();
     let making = async {
         let feeding = async {

@@ -69,7 +69,7 @@ pub async fn run(run: &Run) -> Option<RunEnd> {
     let started = Process::start(&run.tools.ffmpeg, &arguments, &run.stats);
     let (mut process, pipes) = match started {
         Ok(started) => started,
-        Err(error) => return Some(not_started(&error)),
+        Err(error) => return Some(not_started(run, &error)),
     };
     let gates = Gates::default();
     let meter = process.meter();
@@ -288,8 +288,9 @@ fn by_itself(
     RunEnd::Failed(Why::new(JobReason::FfmpegFailed, detail))
 }
 
-/// ffmpeg could not be started.
-pub(super) fn not_started(error: &io::Error) -> RunEnd {
+/// ffmpeg could not be started: it may be gone.
+pub(super) fn not_started(run: &Run, error: &io::Error) -> RunEnd {
+    run.tools.missed.notify_one();
     let detail = format!("cannot start ffmpeg: {error}");
     RunEnd::Failed(Why::new(JobReason::FfmpegFailed, detail))
 }

@@ -48,6 +48,16 @@ pub(super) fn nothing() -> Media {
     }
 }
 
+/// Null packets: a channel for a job that does not read it.
+pub(super) fn empty() -> Media {
+    let mut packet = [0xff; 188];
+    packet[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
+    Media {
+        bytes: Arc::new(packet.repeat(10_000)),
+        bytes_a_second: 188 * 100,
+    }
+}
+
 /// At a constant 2 Mbit/s, so that bytes tell the time.
 fn make(arguments: &str) -> Media {
     let output = Command::new("ffmpeg")

@@ -1,6 +1,7 @@
 //! What a node can't do, and how it says so.
 
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use common::api::node::{JobReason, ReportedState};
@@ -40,6 +41,58 @@ fn an_ffmpeg_that_is_too_old_is_named() {
         let (status, text) = node.get("/ready");
         status == 503 && text.contains("4.4.2-0ubuntu0.22.04.1, which is too old: install 5.0")
     });
+}
+
+/// Has encoders, and fails at every job.
+const FAILING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/failing-ffmpeg");
+
+#[test]
+fn a_job_that_fails_again_and_again_is_given_up() {
+    let ingest = FakeIngest::start("n1", media::empty());
+    let _node = Node::start(&[&ingest], &format!("--ffmpeg {FAILING}"));
+    wait_until("ffmpeg was asked", 5, || !ingest.beat().encoders.is_empty());
+    ingest.order(&[preview(1)]);
+    let report = ingest.report("news.preview", "is given up", |job| {
+        job.state == ReportedState::Failed
+    });
+    assert_eq!(report.reason, Some(JobReason::FfmpegFailed));
+    assert_eq!(report.progress.restarts, 4, "five attempts in a row");
+}
+
+#[test]
+fn an_ffmpeg_that_vanishes_is_missed_and_found_again() {
+    let ingest = FakeIngest::start("n1", media::empty());
+    let folder = tempfile::tempdir().expect("folder");
+    let ffmpeg = folder.path().join("ffmpeg");
+    symlink(FAILING, &ffmpeg).expect("a link");
+    let node = Node::start(&[&ingest], &format!("--ffmpeg {}", ffmpeg.display()));
+    wait_until("ffmpeg was asked", 5, || node.get("/ready").0 == 200);
+    std::fs::remove_file(&ffmpeg).expect("it is there");
+    ingest.order(&[preview(1)]);
+    wait_until("it is missed", 15, || {
+        let (status, text) = node.get("/ready");
+        status == 503 && text.contains("cannot run")
+    });
+    wait_until("the ingest is told", 3, || {
+        ingest.beat().encoders.is_empty()
+    });
+    symlink(FAILING, &ffmpeg).expect("a link");
+    wait_until("it is found again", 15, || node.get("/ready").0 == 200);
+}
+
+#[test]
+fn two_ingests_of_one_name_are_told_of() {
+    let ingests = [(); 2].map(|()| FakeIngest::start("n1", media::nothing()));
+    // Its orders are others.
+    ingests[1].order(&[preview(1)]);
+    let node = Node::start(&[&ingests[0], &ingests[1]], "--ffmpeg /nonexistent/ffmpeg");
+    wait_until("it is logged", 15, || node.log().contains("--node-name"));
+    let log = node.log();
+    let line = log.lines().find(|line| line.contains("--node-name"));
+    for ingest in &ingests {
+        let address = ingest.address.to_string();
+        assert!(line.is_some_and(|line| line.contains(&address)), "{log}");
+    }
 }
 
 #[test]
