@@ -89,6 +89,10 @@ pub const SPEED_MIN: f64 = 0.97;
 /// Over so long speed is measured.
 pub const SPEED_WINDOW: Duration = Duration::from_secs(5);
 
+/// So much more of the source's time than passed between two reports is a jump of its clock: speed
+/// is measured anew from there.
+pub const SPEED_JUMP: Duration = Duration::from_secs(3);
+
 /// How often a run is looked at.
 pub const WATCH_PERIOD: Duration = Duration::from_millis(100);
 

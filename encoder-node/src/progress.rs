@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::api::node::Progress;
 
-use crate::limits::{COMPLAINT_BYTES_MAX, COMPLAINT_LINES_MAX, SPEED_WINDOW};
+use crate::limits::{COMPLAINT_BYTES_MAX, COMPLAINT_LINES_MAX, SPEED_JUMP, SPEED_WINDOW};
 
 /// How one job fares: written by its run, read by heartbeats and metrics.
 #[derive(Debug, Default)]
@@ -155,7 +155,8 @@ impl ProgressReader {
         match key {
             "fps" => self.fps = value.parse().ok(),
             "frame" => self.frames = value.parse().ok(),
-            "out_time_us" => self.out_time_us = value.parse().ok(),
+            // 0 stands there until something came out: the time of output is a turn further on.
+            "out_time_us" => self.out_time_us = value.parse().ok().filter(|time| *time > 0),
             "drop_frames" => self.dropped = value.parse().unwrap_or(self.dropped),
             "progress" => return Some(self.group(now)),
             _ => {}
@@ -169,6 +170,9 @@ impl ProgressReader {
         let (mut fps, mut speed) = (self.fps.filter(|fps| *fps > 0.0), None);
         if let Some(out_time_us) = self.out_time_us {
             let frames = self.frames.unwrap_or(0);
+            if self.jumped(out_time_us, now) {
+                self.window.clear();
+            }
             self.window.push_back((now, out_time_us, frames));
             while self.window.len() > 2 && now.duration_since(self.window[1].0) >= SPEED_WINDOW {
                 self.window.pop_front();
@@ -188,6 +192,15 @@ impl ProgressReader {
             speed,
             dropped,
         }
+    }
+
+    /// The source's clock went elsewhere since the group before, whatever ffmpeg did.
+    fn jumped(&self, out_time_us: i64, now: Instant) -> bool {
+        self.window.back().is_some_and(|(at, before_us, _)| {
+            let done = u64::try_from(out_time_us.saturating_sub(*before_us));
+            let most = now.duration_since(*at) + SPEED_JUMP;
+            done.map_or(true, |done| Duration::from_micros(done) > most)
+        })
     }
 }
 
@@ -248,6 +261,29 @@ mod tests {
         }
         assert_eq!(last.expect("a report").speed, Some(0.5));
         assert!(reader.window.len() <= 8);
+    }
+
+    #[test]
+    fn what_stands_before_the_first_output_and_jumps_are_no_speed() {
+        let mut reader = ProgressReader::default();
+        let start = Instant::now();
+        let mut told = Vec::new();
+        for half in 0..40_u32 {
+            let time = match half {
+                0..4 => 0,
+                4..20 => 95_443_717_689 + i64::from(half) * 500_000,
+                // Forward by an hour, then back by one.
+                20..30 => 99_043_717_689 + i64::from(half) * 500_000,
+                _ => 95_443_717_689 + i64::from(half) * 500_000,
+            };
+            let frames = u64::from(half.saturating_sub(4)) * 12;
+            let now = start + Duration::from_millis(500) * half;
+            told.extend(feed(&mut reader, &group(frames, time, 0), now));
+        }
+        let speeds: Vec<f64> = told.iter().filter_map(|report| report.speed).collect();
+        assert!(speeds.iter().all(|speed| *speed == 1.0), "{speeds:?}");
+        // Not known before the first output, and for a second from each beginning.
+        assert_eq!(speeds.len(), 40 - 4 - 3 * 2);
     }
 
     #[test]
