@@ -22,6 +22,13 @@ pub struct Parent {
     pub services: Arc<Vec<Service>>,
 }
 
+/// What of a channel can be encoded.
+#[derive(Debug, Clone, Copy)]
+struct Has {
+    video: bool,
+    audio: bool,
+}
+
 /// What the analysis calls streams with pictures.
 const PICTURES: [&str; 9] = [
     "mpeg1video",
@@ -74,7 +81,11 @@ fn wanted(parent: &Parent, name: &str, profiles: &Profiles) -> Wanted {
     let has_video = picture.is_some();
     let has_audio = streams.iter().any(|one| is(one, &SOUNDS));
     let resolved = resolve(name, profiles);
-    let obstacle = obstacle(parent, name, resolved.as_ref(), known.then_some(has_video));
+    let has = known.then_some(Has {
+        video: has_video,
+        audio: has_audio,
+    });
+    let obstacle = obstacle(parent, name, resolved.as_ref(), has);
     let (profile, cost) = resolved.unwrap_or_else(|| (nothing(name), Slots::default()));
     Wanted {
         channel: parent.definition.id.to_string(),
@@ -130,7 +141,7 @@ fn obstacle(
     parent: &Parent,
     name: &str,
     resolved: Option<&(Profile, Slots)>,
-    has_video: Option<bool>,
+    has: Option<Has>,
 ) -> Option<Unplaced> {
     let id = &parent.definition.id;
     let because = |reason, detail: String| {
@@ -162,19 +173,29 @@ fn obstacle(
         missing.params.extend(facts);
         return Some(missing);
     }
-    let Some(has_video) = has_video else {
+    let Some(has) = has else {
         let detail = match parent.definition.program {
             Some(program) => format!("no stream of program {program} of channel {id} is known yet"),
             None => format!("no stream of channel {id} is known yet"),
         };
         return because(JobReason::WaitingForParent, detail);
     };
-    let picture_wanted = profile.video.is_some() && profile.audio.is_none();
-    if picture_wanted && !has_video {
-        let detail = format!("channel {id} has no picture");
-        return because(JobReason::WaitingForParent, detail);
+    let lacks = lacks(profile, has)?;
+    because(
+        JobReason::WaitingForParent,
+        format!("channel {id} has {lacks}"),
+    )
+}
+
+/// What there is none of, where nothing is left for the profile to make.
+fn lacks(profile: &Profile, has: Has) -> Option<&'static str> {
+    let makes = (profile.video.is_some(), profile.audio.is_some());
+    match (makes, (has.video, has.audio)) {
+        ((true, _), (true, _)) | ((_, true), (_, true)) | ((false, false), _) => None,
+        ((true, false), _) => Some("no picture"),
+        ((false, true), _) => Some("no sound"),
+        ((true, true), _) => Some("neither picture nor sound"),
     }
-    None
 }
 
 /// In the place of a profile that nobody knows.
@@ -195,7 +216,7 @@ mod tests {
 
     fn parent(state: State, streams: &[(&str, &str)]) -> Parent {
         let body = r#"{"id": "news", "name": "News", "number": 7, "program": 2, "group": "Info",
-            "inputs": [{"url": "udp://239.1.1.1:5000"}], "renditions": ["preview", "gone", "snapshot"]}"#;
+            "inputs": [{"url": "udp://239.1.1.1:5000"}], "renditions": ["audio", "preview", "gone", "snapshot"]}"#;
         let context = Context {
             origin: Origin::Operator,
             profiles: Known::Any,
@@ -240,7 +261,10 @@ mod tests {
         let streams = [("mpeg2video", "720x576 25i"), ("mp2", "48 kHz stereo")];
         let wanted = of(&parent(State::Receiving, &streams), &Profiles::new());
         let ids: Vec<_> = wanted.keys().map(String::as_str).collect();
-        assert_eq!(ids, ["news.gone", "news.preview", "news.snapshot"]);
+        assert_eq!(
+            ids,
+            ["news.audio", "news.gone", "news.preview", "news.snapshot"]
+        );
         let preview = &wanted["news.preview"];
         assert_eq!(preview.obstacle, None);
         assert_eq!(preview.interlaced, Some(true));
@@ -266,6 +290,32 @@ mod tests {
         let radio = of(&parent(State::Receiving, &[("aac", "")]), &Profiles::new());
         assert_eq!(radio["news.preview"].obstacle, None);
         assert!(radio["news.snapshot"].obstacle.is_some());
+    }
+
+    #[test]
+    fn a_channel_that_lacks_all_of_a_profile_says_what() {
+        let lacks = |kinds: &[(&str, &str)], id: &str| {
+            let wanted = of(&parent(State::Receiving, kinds), &Profiles::new());
+            let obstacle = wanted[id].obstacle.clone()?;
+            assert_eq!(obstacle.reason, JobReason::WaitingForParent);
+            obstacle
+                .detail
+                .strip_prefix("channel news has ")
+                .map(str::to_owned)
+        };
+        let silent = [("h264", "1280x720 25p")];
+        assert_eq!(lacks(&silent, "news.audio").as_deref(), Some("no sound"));
+        assert_eq!(lacks(&silent, "news.preview"), None);
+        assert_eq!(lacks(&silent, "news.snapshot"), None);
+        let radio = [("aac", "")];
+        assert_eq!(lacks(&radio, "news.audio"), None);
+        assert_eq!(
+            lacks(&radio, "news.snapshot").as_deref(),
+            Some("no picture")
+        );
+        let text = [("teletext", "")];
+        let neither = lacks(&text, "news.preview");
+        assert_eq!(neither.as_deref(), Some("neither picture nor sound"));
     }
 
     #[test]

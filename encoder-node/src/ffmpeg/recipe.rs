@@ -36,11 +36,20 @@ pub struct Attempt {
 #[error("ffmpeg has no encoder for {0} that works here")]
 pub struct NoEncoder(pub &'static str);
 
+/// Why there are no arguments for a job. The message is the operator's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoRecipe {
+    #[error(transparent)]
+    Encoder(#[from] NoEncoder),
+    #[error("the channel has nothing of what the profile makes")]
+    Nothing,
+}
+
 /// Arguments for a job whose result is a transport stream.
 ///
 /// # Errors
-/// When no encoder is there for the profile.
-pub fn stream(order: &Order, offer: &Offer, attempt: Attempt) -> Result<Vec<String>, NoEncoder> {
+/// When no encoder is there for the profile, or nothing to encode.
+pub fn stream(order: &Order, offer: &Offer, attempt: Attempt) -> Result<Vec<String>, NoRecipe> {
     let video = order
         .profile
         .video
@@ -51,6 +60,9 @@ pub fn stream(order: &Order, offer: &Offer, attempt: Attempt) -> Result<Vec<Stri
         .audio
         .as_ref()
         .filter(|_| order.has_audio != Some(false));
+    if video.is_none() && audio.is_none() {
+        return Err(NoRecipe::Nothing);
+    }
     // A sound that is announced and never comes would hold the picture back for ever.
     let silent = attempt.fruitless >= 2 && video.is_some() && order.has_audio != Some(true);
     let audio = audio.filter(|_| !silent);

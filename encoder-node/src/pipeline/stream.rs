@@ -19,7 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::health::{Health, Look, Verdict};
 use super::{Run, input, upload};
 use crate::client::Answer;
-use crate::ffmpeg::recipe;
+use crate::ffmpeg::recipe::{self, NoEncoder, NoRecipe};
 use crate::job::{RunEnd, RunEvent, Why};
 use crate::limits::{INPUT_SILENT_AFTER, PIECE_BYTES_MAX, UPLOAD_END_WITHIN, WATCH_PERIOD};
 use crate::process::{LoadMeter, Process};
@@ -61,10 +61,7 @@ pub async fn run(run: &Run) -> Option<RunEnd> {
     let start = &run.start;
     let arguments = match recipe::stream(&start.order, &run.offer, start.attempt) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let why = Why::new(JobReason::EncoderMissing, error.to_string());
-            return Some(RunEnd::Unwanted(why.param("codec", error.0)));
-        }
+        Err(error) => return Some(no_recipe(&error)),
     };
     let started = Process::start(&run.tools.ffmpeg, &arguments, &run.stats);
     let (mut process, pipes) = match started {
@@ -286,6 +283,16 @@ fn by_itself(
     let last = run.stats.last_complaint();
     let detail = last.map_or(how.clone(), |last| format!("{how}: {last}"));
     RunEnd::Failed(Why::new(JobReason::FfmpegFailed, detail))
+}
+
+fn no_recipe(error: &NoRecipe) -> RunEnd {
+    let detail = error.to_string();
+    RunEnd::Unwanted(match error {
+        NoRecipe::Encoder(NoEncoder(codec)) => {
+            Why::new(JobReason::EncoderMissing, detail).param("codec", *codec)
+        }
+        NoRecipe::Nothing => Why::new(JobReason::WaitingForParent, detail),
+    })
 }
 
 /// ffmpeg could not be started: it may be gone.

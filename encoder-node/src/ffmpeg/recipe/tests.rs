@@ -192,10 +192,20 @@ fn sound_that_may_not_come_is_given_up_after_two_fruitless_attempts() {
 #[test]
 fn a_missing_encoder_is_named() {
     let missing = |encoders: &[&str]| stream(&order(), &offer(encoders), Attempt::default());
-    assert_eq!(missing(&["aac"]), Err(NoEncoder("h264")));
-    assert_eq!(missing(&["libx264"]), Err(NoEncoder("aac")));
+    assert_eq!(missing(&["aac"]), Err(NoEncoder("h264").into()));
+    assert_eq!(missing(&["libx264"]), Err(NoEncoder("aac").into()));
     // ffmpeg has it, but nobody here knows how to use it.
-    assert_eq!(missing(&["h264_amf", "aac"]), Err(NoEncoder("h264")));
+    assert_eq!(missing(&["h264_amf", "aac"]), Err(NoEncoder("h264").into()));
+}
+
+#[test]
+fn without_anything_to_make_there_is_no_command() {
+    let mut sound = order();
+    (sound.profile.video, sound.has_audio) = (None, Some(false));
+    let made = |order: &Order| stream(order, &offer(&["libx264", "aac"]), Attempt::default());
+    assert_eq!(made(&sound), Err(NoRecipe::Nothing));
+    sound.has_audio = None;
+    assert!(made(&sound).is_ok(), "the ingest may not know yet");
 }
 
 #[test]
