@@ -179,8 +179,21 @@ pub const CAPTURES_MAX: usize = 2;
 /// The longest capture that may be asked for; it has what the history has anyway.
 pub const CAPTURE_SECONDS_MAX: u32 = 600;
 
-/// Another input must have been well for so long before it takes over from one at fault.
+/// Another input must have been well for so long before it takes over from one from which nothing
+/// comes, or from which a PID does not.
 pub const FAILOVER_TAKEOVER: Duration = Duration::from_millis(300);
+
+/// Another input must have been well, and without the fault, for so long before it takes over from
+/// one that brings something: as long as such a fault takes to be seen.
+pub const FAILOVER_PROOF: Duration = Duration::from_secs(1);
+
+/// Each time that the input which took over has such a fault too, soon after, the next has to prove
+/// itself for twice as long, up to so many times as long.
+pub const FAILOVER_PATIENCE_MAX: u32 = 256;
+
+/// Where nothing usable comes, another input that lacks PIDs is taken once it has been well
+/// otherwise for so long, and none that lacks nothing has been found.
+pub const FAILOVER_PARTLY: Duration = Duration::from_secs(1);
 
 /// An input that has been taken is not left for so long, unless nothing comes from it.
 pub const FAILOVER_DWELL: Duration = Duration::from_secs(2);
@@ -195,7 +208,7 @@ pub const RETURN_HOLD_FIRST: Duration = Duration::from_secs(10);
 /// The longest time that a preferred input has to be well before it is gone back to.
 pub const RETURN_HOLD_MAX: Duration = Duration::from_secs(300);
 
-/// A preferred input that has held out for so long after the return is as good as any.
+/// An input that has held out for so long after it was taken is as good as any.
 pub const RETURN_TRIAL: Duration = Duration::from_secs(60);
 
 /// Drains of one input that is tried, at one look; each is as many receives as a turn may make. What

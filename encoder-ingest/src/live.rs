@@ -136,6 +136,8 @@ pub struct ChannelCounters {
     /// TS bytes copied in user space, because they could not be received in place.
     pub copied_bytes: AtomicU64,
     pub scrambled_packets: AtomicU64,
+    /// PIDs that a PMT names and that do not come at this time.
+    pub awaited_pids: AtomicU64,
     /// Errors of TR 101 290, in the order of [`Indicator::ALL`].
     pub tr101290: [AtomicU64; Indicator::COUNT],
     /// Times that a table of the analysis was full, or a section too long.

@@ -11,8 +11,8 @@ use common::api::tr101290::Indicator;
 use common::net::interfaces::Link;
 use common::net::receive::MulticastReceiver;
 
-use super::condition::{Condition, Reading};
-use super::failover::{Cause, Failover, View};
+use super::condition::{Condition, Reading, View};
+use super::failover::{Cause, Failover};
 use super::membership::selectors;
 use super::silence::since;
 use super::surroundings::Surroundings;
@@ -111,10 +111,7 @@ impl Inputs {
         }
         let definition = live.definition.load();
         self.look_at_active(live, &definition, around);
-        let active = View {
-            fault: self.condition.fault(),
-            well_for: self.condition.well_for(around.now_ms),
-        };
+        let active = self.condition.view(around.now_ms);
         let pin = live.pinned().filter(|pin| *pin < self.known.len());
         for index in 0..self.known.len() {
             if self.failover.wants(index, active, pin.is_some()) {
@@ -185,10 +182,7 @@ impl Inputs {
     fn views(&self, active: View, now_ms: u64) -> Vec<View> {
         let view = |index: usize| match self.trials.get(&index) {
             _ if index == self.active() => active,
-            Some(trial) => View {
-                fault: trial.condition.fault(),
-                well_for: trial.condition.well_for(now_ms),
-            },
+            Some(trial) => trial.condition.view(now_ms),
             None => View::default(),
         };
         (0..self.known.len()).map(view).collect()
@@ -234,7 +228,9 @@ impl Inputs {
                     fault: Some(fault), ..
                 } => fault.as_str(),
                 View {
-                    well_for: Some(_), ..
+                    well_for: Some(_),
+                    lacking: 0,
+                    ..
                 } => "ok",
                 View { .. } => "unknown",
             },
@@ -275,6 +271,7 @@ fn reading(live: &LiveChannel) -> Reading {
             + load(&counters.lost_unattributed),
         sync_losses: indicator(Indicator::TsSyncLoss),
         absent_pids: indicator(Indicator::PidError),
+        lacking: load(&counters.awaited_pids),
         scrambled: load(&counters.scrambled_packets),
         // One that is in use is not left for want of them.
         tables: true,

@@ -119,6 +119,7 @@ impl Trial {
             missing: ingress.lost_network + signal.missing_rtp + signal.missing_plain,
             sync_losses: signal.of(Indicator::TsSyncLoss),
             absent_pids: signal.of(Indicator::PidError),
+            lacking: self.recorder.signal().awaited_pids(),
             scrambled: signal.scrambled_packets,
             tables: self.recorder.signal().has_tables(),
         }

@@ -233,6 +233,12 @@ impl Signal {
         self.tables.are_known(self.program)
     }
 
+    /// PIDs that a PMT names and that must come, but have not yet, or were found absent since.
+    #[must_use]
+    pub fn awaited_pids(&self) -> u64 {
+        self.watches.awaited() as u64
+    }
+
     /// The programs as the API shows them, with bitrates over the `elapsed_ms` since the last call.
     pub fn services(&mut self, elapsed_ms: u64) -> Vec<Service> {
         let (tables, names) = (&self.tables, &self.names);

@@ -460,6 +460,8 @@ fn what_a_pmt_names_must_come_but_for_what_is_sparse() {
         let errors = signal.counts().of(Indicator::PidError);
         let expected = u64::from(at_ms > 5000) + u64::from(at_ms > 14_900);
         assert_eq!(errors, expected, "{at_ms}");
+        let awaited = u64::from(at_ms > 0) + u64::from(at_ms > 14_900);
+        assert_eq!(signal.awaited_pids(), awaited, "{at_ms}");
     }
     let kinds: Vec<String> = signal.services(1000)[0]
         .streams

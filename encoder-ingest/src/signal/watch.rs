@@ -18,6 +18,8 @@ use crate::limits::PIDS_MAX;
 #[derive(Debug, Default)]
 pub struct Watches {
     all: Vec<Watch>,
+    /// PIDs that are required and do not come.
+    awaited: usize,
 }
 
 /// What is followed of one PID.
@@ -29,6 +31,8 @@ pub struct Watch {
     /// The tables name it as a stream, and as bearer of PCRs.
     has_flow: bool,
     has_clock: bool,
+    /// It has come, and was not found absent since.
+    here: bool,
     absence: Absence,
     /// Packets when it was last looked at.
     packets: u64,
@@ -138,14 +142,17 @@ impl Watches {
 
     /// What must come and does not.
     pub fn check(&mut self, pids: &PidTable, now: Moment, judge: &mut Judge) {
+        self.awaited = 0;
         for watch in &mut self.all {
             let packets = pids.packets(watch.pid);
             let came = std::mem::replace(&mut watch.packets, packets) != packets;
             if came {
                 watch.came(now);
             } else if watch.required && watch.absence.overdue(now, PID_LIMIT_MS) {
+                watch.here = false;
                 judge.raise(Indicator::PidError);
             }
+            self.awaited += usize::from(watch.required && !watch.here);
             if watch.clock.as_mut().is_some_and(|clock| clock.overdue(now)) {
                 judge.raise(Indicator::PcrRepetitionError);
             }
@@ -153,6 +160,12 @@ impl Watches {
                 flow.check(&watch.absence, now, judge);
             }
         }
+    }
+
+    /// PIDs that a PMT names and that must come, but have not yet, or were found absent since.
+    #[must_use]
+    pub fn awaited(&self) -> usize {
+        self.awaited
     }
 
     /// Time begins anew for all of them.
@@ -247,6 +260,7 @@ impl Watch {
             required: false,
             has_flow: false,
             has_clock: false,
+            here: false,
             absence: Absence::from(now),
             packets: 0,
             clock: None,
@@ -277,6 +291,7 @@ impl Watch {
     fn came(&mut self, now: Moment) {
         let away = self.absence.is_absent(now, PID_PAUSE_MS);
         self.absence.seen(now);
+        self.here = true;
         if let Some(flow) = self.flow.as_mut().filter(|_| away) {
             flow.restart_time(now);
         }

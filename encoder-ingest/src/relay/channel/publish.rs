@@ -65,6 +65,8 @@ impl Channel {
         counters
             .scrambled_packets
             .store(signal.scrambled_packets, Relaxed);
+        let awaited = self.recorder.signal().awaited_pids();
+        counters.awaited_pids.store(awaited, Relaxed);
         for (shown, count) in counters.tr101290.iter().zip(signal.indicators) {
             shown.store(count, Relaxed);
         }
