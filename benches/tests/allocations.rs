@@ -203,6 +203,7 @@ impl Running {
                 user_agent: String::new(),
                 start: Start::Live,
                 head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
+                only: None,
             };
             plane.watch(viewer).expect("a viewer");
         }

@@ -10,7 +10,9 @@ use common::group::{ChannelUrl, MulticastGroup, Scheme};
 use common::net::send::{MulticastSender, SendOptions};
 use common::rtp::plain_header;
 use encoder_ingest::definition::{ChannelDefinition, ChannelId, InputDefinition};
-use encoder_ingest::plane::{NewViewer, Notice, Plane, PlaneOptions, ProbeInterfaces, Start};
+use encoder_ingest::plane::{
+    NewViewer, Notice, Plane, PlaneOptions, ProbeInterfaces, Start, WatchRefusal,
+};
 use tokio::sync::mpsc::Receiver;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,18 +48,11 @@ impl Rig {
 
     fn channel(&self, id: &str, group: MulticastGroup) -> ChannelId {
         let id: ChannelId = id.parse().expect("id");
-        let url = ChannelUrl {
-            scheme: Scheme::Udp,
-            group,
-        };
         self.plane.apply(Arc::new(ChannelDefinition {
             id: id.clone(),
             origin: Origin::Operator,
             name: id.to_string(),
-            inputs: vec![InputDefinition {
-                url,
-                interface: None,
-            }],
+            inputs: vec![input(group)],
             slow_viewer: SlowViewer::Skip,
             renditions: Vec::new(),
             ingests: None,
@@ -81,6 +76,15 @@ impl Rig {
     }
 
     fn viewer(&self, channel: &ChannelId, start: Start) -> TcpStream {
+        self.seat(channel, start, None).expect("taken")
+    }
+
+    fn seat(
+        &self,
+        channel: &ChannelId,
+        start: Start,
+        only: Option<InputDefinition>,
+    ) -> Result<TcpStream, WatchRefusal> {
         let client =
             TcpStream::connect(self.listener.local_addr().expect("address")).expect("connect");
         let (socket, _) = self.listener.accept().expect("accept");
@@ -90,10 +94,11 @@ impl Rig {
             user_agent: "test".to_owned(),
             start,
             head: b"HEAD".to_vec(),
+            only,
         };
-        self.plane.watch(viewer).expect("taken");
+        self.plane.watch(viewer).map_err(|refused| refused.reason)?;
         client.set_read_timeout(Some(PATIENCE)).expect("timeout");
-        client
+        Ok(client)
     }
 
     fn wait(&self, condition: impl Fn() -> bool) {
@@ -110,6 +115,17 @@ impl Rig {
             .build()
             .expect("runtime");
         runtime.block_on(self.plane.drain());
+    }
+}
+
+fn input(group: MulticastGroup) -> InputDefinition {
+    let url = ChannelUrl {
+        scheme: Scheme::Udp,
+        group,
+    };
+    InputDefinition {
+        url,
+        interface: None,
     }
 }
 
@@ -307,4 +323,40 @@ fn draining_sends_the_rest_and_ends_cleanly() {
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).expect("a clean end");
     assert!(rest.is_empty());
+}
+
+#[test]
+fn who_asked_for_one_input_gets_no_other() {
+    let rig = Rig::new();
+    let (one, other) = (group(9), group(10));
+    let id = rig.channel("edited", one);
+    let send = |sender: &MulticastSender, number: u32| {
+        sender
+            .send(&[IoSlice::new(&payload(number))], None)
+            .expect("sent");
+    };
+    let seat = || rig.seat(&id, Start::Live, Some(input(one)));
+    let mut bound = seat().expect("taken");
+    let mut free = rig.viewer(&id, Start::Live);
+    assert_eq!(rig.plane.viewers(Some(&id)).len(), 2);
+    send(&sender(one), 0);
+    for client in [&mut bound, &mut free] {
+        assert!(read(client, 4 + 1316).ends_with(&payload(0)));
+    }
+    // The same again is no change.
+    rig.channel("edited", one);
+    send(&sender(one), 1);
+    assert_eq!(read(&mut bound, 1316), payload(1));
+    rig.channel("edited", other);
+    assert_eq!(seat().err(), Some(WatchRefusal::Changed));
+    let fresh = sender(other);
+    rig.wait(|| {
+        send(&fresh, 9);
+        rig.plane.viewers(Some(&id)).len() == 1
+    });
+    let mut rest = Vec::new();
+    bound.read_to_end(&mut rest).expect("a clean end");
+    assert_eq!(rest, Vec::<u8>::new());
+    read(&mut free, 1316);
+    rig.drain();
 }

@@ -1,7 +1,7 @@
 //! Channels that udpxy's paths make: joined for as long as someone watches, left 10 s after.
 //!
 //! A channel that has the same group on the same NIC already is watched instead, so that one
-//! receive serves both.
+//! receive serves both; not one with several inputs, for it may bring another group at any time.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -40,12 +40,20 @@ pub struct OnDemand {
     pub used: Mutex<BTreeMap<ChannelId, Instant>>,
 }
 
+/// Where a viewer watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seat {
+    pub channel: ChannelId,
+    /// It asked for what this input brings, not for the channel.
+    pub only: Option<InputDefinition>,
+}
+
 impl OnDemand {
     /// The channel that carries the group; made when there is none. With `dry`, nothing is made.
     ///
     /// # Errors
     /// 403 for a group that is not allowed, 503 when the NIC is missing or there is no room.
-    pub fn channel(&self, request: &GroupRequest, dry: bool) -> Result<ChannelId, Refused> {
+    pub fn channel(&self, request: &GroupRequest, dry: bool) -> Result<Seat, Refused> {
         self.check_allowed(request.group.group())?;
         let links = links().map_err(|error| {
             let detail = format!("the NICs can't be listed: {error}");
@@ -59,19 +67,24 @@ impl OnDemand {
             .iter()
             .map(|channel| channel.definition.load_full())
             .collect();
-        if let Some(id) = carrier(&running, &request.group, link, &self.interfaces, &links) {
-            if let Some(last) = used.get_mut(id) {
+        let found = carrier(&running, &request.group, link, &self.interfaces, &links);
+        if let Some((channel, input)) = found {
+            if let Some(last) = used.get_mut(&channel.id) {
                 *last = Instant::now();
             }
-            return Ok(id.clone());
+            return Ok(Seat {
+                channel: channel.id.clone(),
+                only: Some(input.clone()),
+            });
         }
         let definition = definition(request.group, link);
-        let id = definition.id.clone();
+        let channel = definition.id.clone();
+        let only = definition.inputs.first().cloned();
         if !dry {
             self.make(definition)?;
-            used.insert(id.clone(), Instant::now());
+            used.insert(channel.clone(), Instant::now());
         }
-        Ok(id)
+        Ok(Seat { channel, only })
     }
 
     /// Leaves channels that nobody watches any more, until the process stops.
@@ -153,26 +166,25 @@ fn expired(used: &mut BTreeMap<ChannelId, Instant>, now: Instant) -> Vec<Channel
         .collect()
 }
 
-/// The channel that receives the group on that NIC: its first input is the one that is received.
+/// The channel that receives the group on that NIC and nothing else, and its input.
 fn carrier<'a>(
     running: &'a [Arc<ChannelDefinition>],
     group: &MulticastGroup,
     link: &Link,
     defaults: &[InterfaceSelector],
     links: &[Link],
-) -> Option<&'a ChannelId> {
-    let carries = |definition: &ChannelDefinition| {
-        let Some(input) = definition.inputs.first() else {
-            return false;
+) -> Option<(&'a ChannelDefinition, &'a InputDefinition)> {
+    running.iter().find_map(|definition| {
+        let [input] = definition.inputs.as_slice() else {
+            return None;
         };
         let on = match &input.interface {
             Some(own) => resolve(std::slice::from_ref(own), links),
             None => resolve(defaults, links),
         };
-        input.url.group == *group && on.is_some_and(|on| on.index == link.index)
-    };
-    let found = running.iter().find(|definition| carries(definition));
-    found.map(|definition| &definition.id)
+        let carries = input.url.group == *group && on.is_some_and(|on| on.index == link.index);
+        carries.then_some((definition.as_ref(), input))
+    })
 }
 
 /// `udp.239.1.1.1.5000.eth1`; with a source, `udp.192.0.2.7@232.1.1.1.5000.eth1`.
@@ -270,14 +282,14 @@ mod tests {
         ];
         let find = |text: &str, link: &Link| {
             let found = carrier(&running, &group(text), link, &defaults, &links);
-            found.map(ToString::to_string)
+            found.map(|(channel, _)| channel.id.to_string())
         };
         assert_eq!(find("239.1.1.1:5000", &links[0]).as_deref(), Some("first"));
         assert_eq!(find("239.1.1.1:5000", &links[1]).as_deref(), Some("second"));
         assert_eq!(find("239.1.1.1:5001", &links[0]), None);
         assert_eq!(find("10.0.0.1@239.1.1.1:5000", &links[0]), None);
-        assert_eq!(find("239.1.1.2:5000", &links[0]).as_deref(), Some("backed"));
-        // The backup is not what is received.
+        // One with a backup may bring that instead.
+        assert_eq!(find("239.1.1.2:5000", &links[0]), None);
         assert_eq!(find("239.1.1.3:5000", &links[0]), None);
     }
 

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use crate::channels::change::Idle;
 use crate::definition::ChannelId;
 use crate::http::head::RequestHead;
-use crate::http::on_demand::OnDemand;
+use crate::http::on_demand::{OnDemand, Seat};
 use crate::http::request::{Query, Wanted, WatchRequest};
 use crate::http::{Peer, Refused, answer};
 use crate::limits::{USER_AGENT_CHARACTERS_MAX, VIEWER_FIRST_DATA};
@@ -78,12 +78,12 @@ impl Watch {
     pub async fn serve(&self, head: &RequestHead, stream: TcpStream, peer: Peer) -> bool {
         let query = Query::parse(&head.target);
         match self.judge(head, &query, peer) {
-            Ok((request, id)) if request.head_only => {
-                tracing::debug!(channel = %id, peer = %peer.address(), "head");
+            Ok((request, seat)) if request.head_only => {
+                tracing::debug!(channel = %seat.channel, peer = %peer.address(), "head");
                 answer::write_and_close(stream, &response_head()).await;
                 false
             }
-            Ok((request, id)) => self.hand_over(head, stream, request, id).await,
+            Ok((request, seat)) => self.hand_over(head, stream, request, seat).await,
             Err(refused) => {
                 let head_only = head.method == axum::http::Method::HEAD;
                 self.refuse(stream, &refused, head_only).await;
@@ -97,15 +97,18 @@ impl Watch {
         head: &RequestHead,
         query: &Query,
         peer: Peer,
-    ) -> Result<(WatchRequest, ChannelId), Refused> {
+    ) -> Result<(WatchRequest, Seat), Refused> {
         let request = WatchRequest::parse(&head.method, &head.target, query)?;
         self.access.check(peer, &head.headers, query)?;
-        let id = match &request.wanted {
+        let seat = match &request.wanted {
             Wanted::Group(group) => self.on_demand.channel(group, request.head_only)?,
-            Wanted::Channel(id) if self.plane.channel(id).is_some() => id.clone(),
+            Wanted::Channel(id) if self.plane.channel(id).is_some() => Seat {
+                channel: id.clone(),
+                only: None,
+            },
             Wanted::Channel(id) => return Err(self.not_running(id)),
         };
-        Ok((request, id))
+        Ok((request, seat))
     }
 
     /// A channel that is in force and does not run is one that its operator can bring to run.
@@ -130,8 +133,9 @@ impl Watch {
         head: &RequestHead,
         stream: TcpStream,
         request: WatchRequest,
-        id: ChannelId,
+        seat: Seat,
     ) -> bool {
+        let Seat { channel: id, only } = seat;
         let user_agent = head.text(header::USER_AGENT).unwrap_or_default();
         let socket = match stream.into_std() {
             Ok(socket) => socket,
@@ -146,6 +150,7 @@ impl Watch {
             user_agent: user_agent.chars().take(USER_AGENT_CHARACTERS_MAX).collect(),
             start: request.start,
             head: response_head(),
+            only,
         };
         let Err(refused) = self.plane.watch(viewer) else {
             return true;
@@ -197,6 +202,10 @@ fn refusal(reason: WatchRefusal, id: &ChannelId) -> Option<Refused> {
         WatchRefusal::TooManyViewers => {
             let detail = "as many viewers are connected as --max-viewers allows";
             Refused::later(Refusal::MaxViewers, detail, 5)
+        }
+        WatchRefusal::Changed => {
+            let detail = format!("channel {id}, which brought this group, was changed just now");
+            Refused::later(Refusal::Busy, detail, 1)
         }
         WatchRefusal::Busy => Refused::later(Refusal::Busy, "the channel's worker is busy", 1),
         WatchRefusal::ShuttingDown => {

@@ -64,9 +64,10 @@ impl Inputs {
         self.failover.is_settling(now_ms)
     }
 
-    /// The sockets of those that are tried.
-    pub(super) fn tried(&self) -> impl Iterator<Item = &MulticastReceiver> {
-        self.trials.values().map(Trial::receiver)
+    /// The sockets of those that are tried, and when datagrams last came.
+    pub(super) fn tried(&self) -> impl Iterator<Item = (&MulticastReceiver, Option<u64>)> {
+        let trials = self.trials.values();
+        trials.map(|trial| (trial.receiver(), trial.condition.last_datagram_ms()))
     }
 
     /// The definition may have changed: the input in use stays, and so does the one that is held,
@@ -140,8 +141,12 @@ impl Inputs {
             return;
         }
         let expected = definition.scrambled.is_some();
-        self.condition
-            .tell(reading(live), expected, silence_ms(around), around.now_ms);
+        self.condition.tell(
+            reading(live),
+            expected,
+            around.options.silence_ms(),
+            around.now_ms,
+        );
     }
 
     /// Keeps an input joined beside the one in use, and looks at it. Answers the NIC when the group
@@ -174,7 +179,7 @@ impl Inputs {
             }
         }
         let trial = self.trials.get_mut(&index)?;
-        let (expected, silence_ms) = (definition.scrambled.is_some(), silence_ms(around));
+        let (expected, silence_ms) = (definition.scrambled.is_some(), around.options.silence_ms());
         trial.look(bench, expected, silence_ms, now_ms);
         link.filter(|_| trial.rejoin(silence_ms, now_ms))
     }
@@ -282,8 +287,4 @@ fn reading(live: &LiveChannel) -> Reading {
 fn link<'a>(input: &InputDefinition, around: Surroundings<'a>) -> Option<&'a Link> {
     let link = resolve(selectors(input, &around.options.interfaces), around.links);
     link.filter(|link| link.up && link.carrier)
-}
-
-fn silence_ms(around: Surroundings<'_>) -> u64 {
-    u64::try_from(around.options.silence.as_millis()).unwrap_or(u64::MAX)
 }

@@ -114,7 +114,7 @@ impl Judge {
         let now_ms = around.now_ms;
         let last_ts_ms = Some(live.counters.last_data_ms.load(Relaxed));
         let last_ts_ms = last_ts_ms.filter(|last| *last > 0);
-        let silence_ms = u64::try_from(around.options.silence.as_millis()).unwrap_or(u64::MAX);
+        let silence_ms = around.options.silence_ms();
         self.note_silence(case, last_ts_ms.is_none(), silence_ms, now_ms);
         let wanted = names(selectors(case.input, &around.options.interfaces));
         let present = link_names(around.links);
@@ -166,7 +166,7 @@ impl Judge {
         self.count(live, now_ms, events);
         let last_ts_ms = Some(live.counters.last_data_ms.load(Relaxed));
         let last_ts_ms = last_ts_ms.filter(|last| *last > 0);
-        let silence_ms = u64::try_from(around.options.silence.as_millis()).unwrap_or(u64::MAX);
+        let silence_ms = around.options.silence_ms();
         let making = live.making.load();
         let verdict = made(&MadeFacts {
             now_ms,

@@ -81,13 +81,21 @@ impl Kept {
     }
 
     /// What is joined for it.
-    pub(super) fn ours(&self) -> impl Iterator<Item = Ours> {
+    pub(super) fn ours(&self, silence_ms: u64, now_ms: u64) -> impl Iterator<Item = Ours> {
+        let flows = move |last: Option<u64>| {
+            last.is_some_and(|last| now_ms.saturating_sub(last) < silence_ms)
+        };
         let tried = self.inputs.tried();
-        let tried = tried.map(|receiver| (receiver.group(), receiver.interface_index()));
-        let all = self.membership.joined().into_iter().chain(tried);
-        all.map(|(group, interface_index)| Ours {
-            group: group.group(),
+        let tried =
+            tried.map(|(receiver, last)| (receiver.group(), receiver.interface_index(), last));
+        let last = self.judge.last_datagram_ms();
+        let joined = self.membership.joined();
+        let joined = joined.map(|(group, interface_index)| (group, interface_index, last));
+        let all = joined.into_iter().chain(tried);
+        all.map(move |(group, interface_index, last)| Ours {
+            group,
             interface_index,
+            flows: flows(last),
         })
     }
 
@@ -101,7 +109,7 @@ impl Kept {
         let switched = self.inputs.look(&self.live, around, bench, events)?;
         let change = self
             .membership
-            .change_input(switched.receiver, around.now_ms);
+            .change_input(switched.receiver, around.links, around.now_ms);
         if change.is_some() {
             self.show_buffer();
         }
@@ -143,7 +151,7 @@ impl Kept {
             return change;
         }
         let up = link.is_some_and(|link| link.up && link.carrier);
-        let silence_ms = u64::try_from(options.silence.as_millis()).unwrap_or(u64::MAX);
+        let silence_ms = options.silence_ms();
         let change = if up {
             self.membership
                 .rejoin(self.judge.last_datagram_ms(), silence_ms, now_ms)

@@ -26,6 +26,8 @@ pub(super) struct Membership {
 #[derive(Debug)]
 struct Joined {
     receiver: MulticastReceiver,
+    /// Name of the NIC.
+    interface: String,
     rejoin: Backoff,
     /// It has been left for a moment.
     left: bool,
@@ -34,7 +36,8 @@ struct Joined {
 /// What the data plane must be told.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// Receive from this socket; `same_stream`: of the group that was received before.
+    /// Receive from this socket; `same_stream`: of the group that was received before, on a NIC of
+    /// the same name, which has been made anew.
     Receive {
         receiver: MulticastReceiver,
         same_stream: bool,
@@ -102,20 +105,18 @@ impl Membership {
             return self.joined.take().map(|_| Change::Nothing);
         };
         let group = input.url.group;
-        let same_stream = self
-            .joined
-            .as_ref()
-            .is_some_and(|joined| !self.outdated && joined.receiver.group() == group);
-        let same_nic = self
-            .joined
-            .as_ref()
-            .is_some_and(|joined| joined.receiver.interface_index() == link.index);
-        if (same_stream && same_nic) || now_ms < self.retry_ms {
+        let same_group = |joined: &&Joined| joined.receiver.group() == group;
+        let joined = self.joined.as_ref().filter(|_| !self.outdated);
+        let joined = joined.filter(same_group);
+        let same_nic = joined.is_some_and(|one| one.receiver.interface_index() == link.index);
+        // Another NIC may bring another stream of the same group.
+        let same_stream = joined.is_some_and(|joined| joined.interface == link.name);
+        if same_nic || now_ms < self.retry_ms {
             return None;
         }
         match open(group, link, buffer_bytes) {
             Ok((receiver, kept)) => {
-                self.joins(kept, now_ms);
+                self.joins(kept, link, now_ms);
                 Some(Change::Receive {
                     receiver,
                     same_stream,
@@ -133,24 +134,28 @@ impl Membership {
     pub(super) fn change_input(
         &mut self,
         receiver: Option<MulticastReceiver>,
+        links: &[Link],
         now_ms: u64,
     ) -> Option<Change> {
         self.outdated = true;
         self.retry_ms = now_ms;
         let receiver = receiver?;
+        let index = receiver.interface_index();
+        let link = links.iter().find(|link| link.index == index)?;
         let kept = receiver.try_clone().ok()?;
-        self.joins(kept, now_ms);
+        self.joins(kept, link, now_ms);
         Some(Change::Receive {
             receiver,
             same_stream: false,
         })
     }
 
-    fn joins(&mut self, receiver: MulticastReceiver, now_ms: u64) {
+    fn joins(&mut self, receiver: MulticastReceiver, link: &Link, now_ms: u64) {
         self.error = None;
         self.outdated = false;
         self.joined = Some(Joined {
             receiver,
+            interface: link.name.clone(),
             rejoin: Backoff::new(now_ms),
             left: false,
         });

@@ -59,7 +59,7 @@ use keeper::{Keeper, Queues};
 use kept::HISTORY_BYTES_FIRST;
 pub use options::{
     Elsewhere, Filtered, Looked, NewViewer, Notice, PlaneOptions, ProbeInterfaces, ProbeOutcome,
-    Probed, Start, WatchRefusal, WatchRefused, WorkerStatus,
+    Probed, Start, WatchRefusal, WatchRefused, WorkerStatus, carries_only,
 };
 pub use questions::Feed;
 use shared::{Entry, Shared, Wish, WorkerHandle, lock};
@@ -141,6 +141,8 @@ impl Plane {
         };
         let mut channels = lock(&shared.channels);
         if let Some(entry) = channels.get(&definition.id) {
+            // Before the keeper can see the new inputs: no byte of theirs reaches these viewers.
+            shared.end_bound(&definition.id, entry.worker, &definition);
             entry.live.definition.store(definition);
             shared.command(
                 entry.worker,
@@ -214,6 +216,7 @@ impl Plane {
             user_agent,
             start,
             head,
+            only,
         } = viewer;
         let shared = &self.shared;
         let refuse = |reason, socket| Err(WatchRefused { reason, socket });
@@ -227,6 +230,13 @@ impl Plane {
         let Some(entry) = channels.get(&channel) else {
             return refuse(WatchRefusal::UnknownChannel, socket);
         };
+        let definition = entry.live.definition.load();
+        if only
+            .as_ref()
+            .is_some_and(|only| !carries_only(&definition, only))
+        {
+            return refuse(WatchRefusal::Changed, socket);
+        }
         let mut viewers = lock(&shared.viewers);
         if viewers.len() >= shared.options.viewers_max {
             return refuse(WatchRefusal::TooManyViewers, socket);
@@ -254,6 +264,7 @@ impl Plane {
                 worker.waker.wake();
                 entry.live.counters.viewers.fetch_add(1, Relaxed);
                 viewers.insert(id, live);
+                lock(&shared.bound).extend(only.map(|only| (id, only)));
                 Ok(id)
             }
             Err(TrySendError::Full(command)) => refuse_command(command, WatchRefusal::Busy),

@@ -8,7 +8,7 @@ use common::api::event::EventDraft;
 
 pub use super::drops::Filtered;
 pub use super::silence::Elsewhere;
-use crate::definition::ChannelId;
+use crate::definition::{ChannelDefinition, ChannelId, InputDefinition};
 use crate::live::{LiveChannel, LiveViewer, ViewerEnd};
 use crate::nics::InterfaceSelector;
 use crate::relay::channel::Timing;
@@ -75,6 +75,9 @@ pub struct NewViewer {
     pub start: Start,
     /// The HTTP response head, written before the first data.
     pub head: Vec<u8>,
+    /// It asked for what this input brings and not for the channel: it watches for as long as that
+    /// is the channel's only input.
+    pub only: Option<InputDefinition>,
 }
 
 /// Why a viewer was not taken; its socket comes back to be answered.
@@ -91,6 +94,8 @@ pub enum WatchRefusal {
     TooManyViewers,
     /// The worker's command queue is full.
     Busy,
+    /// The channel has other inputs now than the one that was asked for.
+    Changed,
     /// The client has gone already.
     Gone,
     ShuttingDown,
@@ -112,6 +117,15 @@ pub enum Notice {
     },
 }
 
+/// It brings what `input` does and never anything else: it has no other input.
+#[must_use]
+pub fn carries_only(definition: &ChannelDefinition, input: &InputDefinition) -> bool {
+    let same = |one: &InputDefinition| {
+        one.url.group == input.url.group && one.interface == input.interface
+    };
+    definition.inputs.len() == 1 && definition.inputs.iter().all(same)
+}
+
 /// A worker as `/status` shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkerStatus {
@@ -123,13 +137,45 @@ pub struct WorkerStatus {
 }
 
 impl PlaneOptions {
+    /// How long control sees nothing come before it calls that silence: what the relay holds back
+    /// to make larger writes may be on its way.
+    pub(super) fn silence_ms(&self) -> u64 {
+        let silence = self.silence.saturating_add(self.latency);
+        u64::try_from(silence.as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn timing(&self) -> Timing {
         Timing {
             latency: self.latency,
             history: self.history,
-            silence: self.silence,
+            silence: Duration::from_millis(self.silence_ms()),
             viewer_idle: self.viewer_idle,
             analysed: self.analysed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A datagram may be held for as long as the latency allows: that is no silence yet.
+    #[test]
+    fn what_is_held_back_is_no_silence() {
+        let options = PlaneOptions {
+            interfaces: Vec::new(),
+            workers: 1,
+            latency: Duration::from_millis(200),
+            history: Duration::from_secs(2),
+            history_bytes_max: 1 << 20,
+            receive_buffer_bytes: None,
+            probe: ProbeInterfaces::Off,
+            silence: Duration::from_millis(100),
+            viewer_idle: Duration::from_secs(60),
+            viewers_max: 1,
+            analysed: true,
+        };
+        assert_eq!(options.silence_ms(), 300);
+        assert_eq!(options.timing().silence, Duration::from_millis(300));
     }
 }

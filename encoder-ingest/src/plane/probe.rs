@@ -1,9 +1,9 @@
 //! A probe: one NIC is joined and listened to for a silent group, for half a second at most.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use common::group::MulticastGroup;
 use common::net::interfaces::{Link, has_device};
 use common::net::receive::MulticastReceiver;
 use rustix::net::RecvFlags;
@@ -23,8 +23,10 @@ pub(super) struct Probe {
 /// A group that this ingest is a member of, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ours {
-    pub(super) group: IpAddr,
+    pub(super) group: MulticastGroup,
     pub(super) interface_index: u32,
+    /// Datagrams come.
+    pub(super) flows: bool,
 }
 
 impl Probe {
@@ -97,8 +99,89 @@ pub(super) fn candidates(
     let free = |link: &&Link| {
         !ours
             .iter()
-            .any(|one| one.group == silence.group.group() && one.interface_index == link.index)
+            .any(|one| one.group.group() == silence.group.group() && one.is_on(link))
     };
     let found = links.iter().filter(other).filter(free).filter(allowed);
     found.cloned().collect()
+}
+
+/// Another NIC where what a silent group would bring comes for us already: no probe is needed.
+pub(super) fn known(links: &[Link], silence: &Silence, ours: &[Ours]) -> Option<Probed> {
+    let source = silence.group.source();
+    let same = |one: &&Ours| {
+        let group = one.group;
+        one.flows
+            && (group.group(), group.port()) == (silence.group.group(), silence.group.port())
+            && (source.is_none() || source == group.source())
+    };
+    let other = |link: &&Link| link.index != silence.interface_index;
+    let (link, one) = links.iter().filter(other).find_map(|link| {
+        let one = ours.iter().filter(same).find(|one| one.is_on(link))?;
+        Some((link, one))
+    })?;
+    Some(Probed {
+        interface: link.name.clone(),
+        outcome: ProbeOutcome::Came(Elsewhere {
+            interface: link.name.clone(),
+            source: one.group.source().map(|source| source.to_string()),
+        }),
+    })
+}
+
+impl Ours {
+    fn is_on(&self, link: &Link) -> bool {
+        self.interface_index == link.index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(index: u32, name: &str) -> Link {
+        Link {
+            name: name.to_owned(),
+            index,
+            up: true,
+            carrier: true,
+            multicast: true,
+            loopback: false,
+            addresses: Vec::new(),
+        }
+    }
+
+    fn ours(group: &str, interface_index: u32, flows: bool) -> Ours {
+        Ours {
+            group: group.parse().expect("group"),
+            interface_index,
+            flows,
+        }
+    }
+
+    fn found(silent: &str, ours: &[Ours]) -> Option<String> {
+        let silence = Silence {
+            group: silent.parse().expect("group"),
+            interface: "eth0".to_owned(),
+            interface_index: 2,
+            since_ms: 0,
+            never: true,
+        };
+        let links = [link(2, "eth0"), link(3, "eth1")];
+        known(&links, &silence, ours).map(|probed| probed.interface)
+    }
+
+    #[test]
+    fn what_comes_for_another_channel_is_known() {
+        let any = "239.1.1.1:5000";
+        let one = "192.0.2.7@239.1.1.1:5000";
+        let eth1 = Some("eth1".to_owned());
+        assert_eq!(found(any, &[ours(any, 3, true)]), eth1);
+        assert_eq!(found(any, &[ours(any, 3, false)]), None, "silent there too");
+        assert_eq!(found(any, &[ours(any, 2, true)]), None, "on the same NIC");
+        assert_eq!(found(any, &[ours("239.1.1.1:5001", 3, true)]), None);
+        assert_eq!(found(any, &[ours("239.1.1.2:5000", 3, true)]), None);
+        assert_eq!(found(any, &[ours(one, 3, true)]), eth1);
+        assert_eq!(found(one, &[ours(one, 3, true)]), eth1);
+        assert_eq!(found(one, &[ours(any, 3, true)]), None, "of any source");
+    }
 }

@@ -14,7 +14,7 @@ use super::drops::Filtered;
 use super::filter::{Filter, FilterTest, is_shared};
 use super::kept::Kept;
 use super::options::{Looked, ProbeInterfaces, ProbeOutcome};
-use super::probe::{Probe, candidates};
+use super::probe::{Probe, candidates, known};
 use super::silence::{Silence, since};
 use super::surroundings::Surroundings;
 use crate::limits::{DIAGNOSES_MAX, FILTER_TEST_INTERVAL, PROBE_INTERVAL, PROBE_SILENCE};
@@ -147,15 +147,25 @@ impl Search {
         channels: &mut Channels,
         around: Surroundings<'_>,
     ) -> Look {
-        let ours: Vec<_> = channels.values().flat_map(Kept::ours).collect();
-        let nics = probing.then(|| candidates(around.options, around.links, &silence, &ours));
+        let silence_ms = around.options.silence_ms();
+        let ours = |kept: &Kept| kept.ours(silence_ms, around.now_ms).collect::<Vec<_>>();
+        let ours: Vec<_> = channels.values().flat_map(ours).collect();
+        let off = !probing || around.options.probe == ProbeInterfaces::Off;
+        let known = known(around.links, &silence, &ours).filter(|_| !off);
+        let nics = probing.then(|| match &known {
+            Some(_) => VecDeque::new(),
+            None => candidates(around.options, around.links, &silence, &ours),
+        });
         let mut look = Look {
             key,
             silence,
             test: None,
             nics,
             probe: None,
-            looked: Looked::default(),
+            looked: Looked {
+                probes: Vec::from_iter(known),
+                filtered: None,
+            },
             answer: None,
         };
         if self.filter.suspected(&look.silence) {

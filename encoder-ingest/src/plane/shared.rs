@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use common::api::channel::ChannelStatus;
 
-use super::options::{PlaneOptions, WorkerStatus};
+use super::options::{PlaneOptions, WorkerStatus, carries_only};
 use super::search::Answer;
-use crate::definition::ChannelId;
+use crate::definition::{ChannelDefinition, ChannelId, InputDefinition};
 use crate::door::Command;
 use crate::live::{LiveChannel, LiveViewer, ViewerId};
 use crate::relay::channel::ChannelKey;
@@ -47,6 +47,9 @@ pub(crate) struct Shared {
     pub(super) workers: Vec<WorkerHandle>,
     pub(super) channels: Mutex<BTreeMap<ChannelId, Entry>>,
     pub(super) viewers: Mutex<HashMap<ViewerId, Arc<LiveViewer>>>,
+    /// Of viewers that asked for one input and not for the channel: that input. Locked while
+    /// `viewers` is.
+    pub(super) bound: Mutex<HashMap<ViewerId, InputDefinition>>,
     pub(super) wishes: SyncSender<Wish>,
     pub(super) keeper: Arc<Waker>,
     pub(super) keys: AtomicU64,
@@ -97,6 +100,7 @@ impl Shared {
             workers,
             channels: Mutex::default(),
             viewers: Mutex::default(),
+            bound: Mutex::default(),
             wishes,
             keeper: Arc::clone(keeper),
             keys: AtomicU64::new(1),
@@ -114,8 +118,26 @@ impl Shared {
         }
     }
 
+    /// Closes the viewers of `channel` that asked for an input which will not be its only one.
+    pub(super) fn end_bound(&self, channel: &ChannelId, worker: usize, next: &ChannelDefinition) {
+        let ended: Vec<ViewerId> = {
+            let viewers = lock(&self.viewers);
+            let bound = lock(&self.bound);
+            let other = |(viewer, input): (&ViewerId, &InputDefinition)| {
+                let live = viewers.get(viewer)?;
+                (live.channel.id == *channel && !carries_only(next, input)).then_some(*viewer)
+            };
+            bound.iter().filter_map(other).collect()
+        };
+        for viewer in ended {
+            self.command(worker, Command::Kick { viewer });
+        }
+    }
+
     pub(crate) fn forget_viewer(&self, viewer: &LiveViewer) {
-        if lock(&self.viewers).remove(&viewer.id).is_some() {
+        let mut viewers = lock(&self.viewers);
+        lock(&self.bound).remove(&viewer.id);
+        if viewers.remove(&viewer.id).is_some() {
             viewer.channel.counters.viewers.fetch_sub(1, Relaxed);
         }
     }

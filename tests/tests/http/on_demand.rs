@@ -6,8 +6,10 @@ use e2e::ingest::{Ingest, Options};
 use e2e::scene::{GROUP, RATE_BPS, Scene, URL};
 use e2e::send::Sender;
 use e2e::ts::TestStream;
+use e2e::viewer::End;
 use e2e::wait::{seconds, wait_until};
 use e2e::wrap::{Rtp, Wrap};
+use serde_json::json;
 
 const RECORD_BYTES: usize = 500_000;
 
@@ -79,6 +81,47 @@ fn a_group_outside_the_networks_is_refused() {
     drop(ingest);
     let ingest = Ingest::start(&scene.node, &without);
     let _ = ingest.http().get("/udp/239.1.1.1:5000").problem(403);
+}
+
+#[test]
+fn a_path_never_brings_another_group() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    let channels = "channels:\n- {id: backed, inputs: [{url: 'udp://239.1.1.1:5000'}, {url: 'udp://239.1.1.2:5000'}]}\n";
+    let options = Options::new("eth0")
+        .channels(channels)
+        .with("--on-demand 239.1.0.0/16");
+    let ingest = Ingest::start(&scene.node, &options);
+    let first = scene.broadcast_mark(GROUP, Wrap::Plain, 1);
+    let _second = scene.broadcast_mark("239.1.1.2:5000", Wrap::Plain, 2);
+    ingest.wait_receiving("backed");
+    let viewer = ingest.watch("/udp/239.1.1.1:5000");
+    viewer.wait_bytes(RECORD_BYTES, seconds(10));
+    drop(first);
+    wait_until("the backup is in use", seconds(5), || {
+        ingest.channel("backed")["status"]["active_input"] == 1
+    });
+    // One that comes later is told that the group is silent.
+    let _ = ingest.http().get("/udp/239.1.1.1:5000").problem(504);
+    check::only_mark(&viewer.body(), 1);
+    assert_eq!(viewer.end(), None, "it waits for its group");
+    // A channel with one input is shared, for as long as it has that one.
+    let input = |group: &str| json!([{"url": format!("udp://{group}:5000")}]);
+    let body = json!({"id": "own", "inputs": input("239.1.1.2")});
+    let http = ingest.http();
+    let made = http.send_json("POST", "/api/v1/channels", &body);
+    assert_eq!(made.status(), 201, "{}", made.text());
+    let viewer = ingest.watch("/udp/239.1.1.2:5000");
+    viewer.wait_bytes(RECORD_BYTES, seconds(10));
+    assert_eq!(ingest.metric("viewers", &[("channel", "own")]), 1.0);
+    let _third = scene.broadcast_mark("239.1.1.3:5000", Wrap::Plain, 3);
+    let body = json!({"inputs": input("239.1.1.3")});
+    let put = http.send_json("PUT", "/api/v1/channels/own", &body);
+    assert_eq!(put.status(), 200, "{}", put.text());
+    assert_eq!(viewer.wait_end(seconds(5)), End::Fin);
+    check::only_mark(&viewer.body(), 2);
 }
 
 #[test]

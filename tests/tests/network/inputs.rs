@@ -1,6 +1,6 @@
 //! Channels with several inputs: failover by each criterion, the return, the pin; viewers stay.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::check;
 use e2e::gate::{Need, can_run};
@@ -263,6 +263,76 @@ fn an_input_that_lost_a_pid_is_left() {
         }
         true
     });
+}
+
+/// What is at fault is no better than what it would take over from.
+#[test]
+fn an_input_is_not_left_for_one_that_lacks_the_same_pid() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    let ingest = Ingest::start(&scene.node, &Options::new("eth0").channels(CHANNELS));
+    let mut streams = [FIRST, SECOND].map(|group| {
+        let sender = Sender::new(&scene.source, "eth0", group);
+        (sender, TestStream::new(1, RATE_BPS))
+    });
+    let without_video = |stream: &mut TestStream| {
+        let mut datagram = stream.take_bytes(7);
+        for packet in datagram.chunks_mut(PACKET) {
+            if check::pid(packet) == 0x101 {
+                packet.copy_from_slice(&e2e::ts::null());
+            }
+        }
+        datagram
+    };
+    let since = Instant::now();
+    let mut faulty = None;
+    // Twice as long as a PID must be absent: the second was told, had it been taken.
+    while faulty.is_none_or(|at: Instant| at.elapsed() < seconds(2)) {
+        assert!(since.elapsed() < seconds(15), "the PID is not missed");
+        for _ in 0..20 {
+            for (sender, stream) in &mut streams {
+                let datagrams = [without_video(stream)];
+                sender.send_all(&datagrams, Duration::from_micros(1316));
+            }
+        }
+        let inputs = ingest.channel("news")["status"]["inputs"].clone();
+        if faulty.is_none() && inputs[0]["condition"] == "missing_pid" {
+            faulty = Some(Instant::now());
+        }
+    }
+    let status = &ingest.channel("news")["status"];
+    assert_eq!(status["active_input"], 0, "{status}");
+    assert_eq!(status["inputs"][1]["joined"], true, "{status}");
+    assert_eq!(switches(&ingest), Vec::<Value>::new());
+}
+
+#[test]
+fn an_edited_interface_is_another_stream() {
+    if !can_run(&[Need::Namespaces]) {
+        return;
+    }
+    let scene = Scene::new();
+    scene.second_cable();
+    let first = scene.broadcast_mark(FIRST, Wrap::Plain, 1);
+    let second = Sender::new(&scene.source, "eth1", FIRST)
+        .broadcast(TestStream::new(2, RATE_BPS), Wrap::Plain);
+    let ingest = Ingest::start(&scene.node, &Options::new("eth0"));
+    let body = |nic: &str| {
+        let input = json!({"url": format!("udp://{FIRST}"), "interface": nic});
+        json!({"id": "news", "name": "News", "inputs": [input]})
+    };
+    let http = ingest.http();
+    let made = http.send_json("POST", "/api/v1/channels", &body("eth0"));
+    assert_eq!(made.status(), 201, "{}", made.text());
+    ingest.wait_receiving("news");
+    let viewer = ingest.watch("/channels/news.ts");
+    viewer.wait_bytes(300_000, seconds(10));
+    let put = http.send_json("PUT", "/api/v1/channels/news", &body("eth1"));
+    assert_eq!(put.status(), 200, "{}", put.text());
+    viewer.wait_more(1_500_000, seconds(10));
+    assert_eq!(pieces(&viewer, &[(1, &first), (2, &second)]), [1, 2]);
 }
 
 #[test]
