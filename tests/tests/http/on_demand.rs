@@ -104,7 +104,8 @@ fn a_path_never_brings_another_group() {
         ingest.channel("backed")["status"]["active_input"] == 1
     });
     // One that comes later is told that the group is silent.
-    let _ = ingest.http().get("/udp/239.1.1.1:5000").problem(504);
+    let late = ingest.watch("/udp/239.1.1.1:5000");
+    assert_eq!(late.head(seconds(15)).status, 504);
     check::only_mark(&viewer.body(), 1);
     assert_eq!(viewer.end(), None, "it waits for its group");
     // A channel with one input is shared, for as long as it has that one.
