@@ -35,6 +35,8 @@ async function settled(page) {
 describe('the page', needing('chromium', 'page'), () => {
   let browser;
   let mock;
+  /** Those of single tests: one that fails leaves its own running. */
+  const others = [];
 
   before(async () => {
     browser = await launch();
@@ -44,7 +46,7 @@ describe('the page', needing('chromium', 'page'), () => {
   });
   after(async () => {
     await browser?.close();
-    await mock?.stop();
+    await Promise.all([mock, ...others].map((one) => one?.stop()));
   });
 
   const using = (scenario, me = { name: 'ann', role: 'admin', login: true }) => {
@@ -299,6 +301,26 @@ describe('the page', needing('chromium', 'page'), () => {
     await close(page);
   });
 
+  test('an ingest that is here and says nothing new is shown as old', async () => {
+    const own = await alone('well');
+    const [{ name, channels }] = own.ingests;
+    const page = await open(browser, `${own.url}/`);
+    const old = page.locator('article[data-tone=unknown]');
+    await page.getByText('All channels are well').waitFor();
+    own.mute.add(name);
+    await page.getByText(`Ingest ${name} says nothing new`).waitFor({ timeout: 10_000 });
+    await until('unknown', async () => (await old.count()) === channels.length);
+    assert.equal(await page.title(), '(1) Encoder');
+    await page.goto(`${own.url}/nodes`);
+    await page.getByText(`Ingest ${name} says nothing new`).waitFor();
+    own.mute.clear();
+    await page.getByText(`Ingest ${name} says nothing new`).waitFor({ state: 'detached' });
+    await page.goto(`${own.url}/`);
+    await page.getByText('All channels are well').waitFor();
+    await close(page);
+    await own.stop();
+  });
+
   test('the same id on several ingests stands together', async () => {
     using('night');
     const page = await open(browser, `${mock.url}/`);
@@ -339,6 +361,7 @@ describe('the page', needing('chromium', 'page'), () => {
   /** A server of its own, where streams are counted: those of other tests may end a little later. */
   async function alone(scenario) {
     const own = new Mock(dist, scenario);
+    others.push(own);
     await own.start();
     return own;
   }

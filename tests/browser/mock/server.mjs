@@ -35,6 +35,8 @@ export class Mock {
   /** Who logs in by whatever name and password. */
   user = this.me;
   streams = new Set();
+  /** Names of ingests that are here and say nothing new. */
+  mute = new Set();
   /** `METHOD path` of every request to an ingest. */
   asked = [];
   /** Answers by `METHOD path`, before anything else: `{status, body, headers}`. */
@@ -110,8 +112,12 @@ export class Mock {
   /** Figures move, as they do on a real wall: each channel once a second. */
   #second() {
     const channels = [];
-    for (const { name, state, channels: list } of this.ingests) {
-      if (state !== 'here') continue;
+    const ingests = [];
+    for (const ingest of this.ingests) {
+      const { name, state, channels: list } = ingest;
+      if (state !== 'here' || this.mute.has(name)) continue;
+      ingest.seen_at = new Date().toISOString();
+      ingests.push({ ...ingest, channels: undefined });
       for (const one of list) {
         if (one.status.bitrate_bps === 0 || !one.enabled) continue;
         one.base ??= one.status.bitrate_bps;
@@ -128,7 +134,7 @@ export class Mock {
         channels.push({ ingest: name, channel: { ...one, base: undefined } });
       }
     }
-    if (channels.length > 0) this.change({ channels });
+    if (ingests.length > 0) this.change({ ingests, channels });
     else for (const stream of this.streams) stream.write(': \n\n');
   }
 

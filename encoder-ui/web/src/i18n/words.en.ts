@@ -117,6 +117,9 @@ export const wordsEn = {
     awayTitle: (name: string) => `Ingest ${name} is away`,
     awayText: (since: string) =>
       `It has not answered since ${since}. What is shown of it is from then; the others go on.`,
+    oldTitle: (name: string) => `Ingest ${name} says nothing new`,
+    oldText: (since: string) =>
+      `It is reached, but gives no answer since ${since}. What is shown of it is from then.`,
     troubleTitle: (name: string) => `Not all is well with ingest ${name}`,
     neverTitle: (address: string) => `No ingest answers at ${address}`,
     neverText: 'It has never answered. Is it running, and is this its address?',

@@ -109,6 +109,8 @@ export const wordsZh: Words = {
     state: { here: '在线', away: '失联', removed: '已移除' },
     awayTitle: (name) => `接收端 ${name} 失联`,
     awayText: (since) => `自 ${since} 起没有应答。其所示内容为当时状态；其他接收端照常运行。`,
+    oldTitle: (name) => `接收端 ${name} 没有新数据`,
+    oldText: (since) => `可以连通，但自 ${since} 起没有应答。其所示内容为当时状态。`,
     troubleTitle: (name: string) => `接收端 ${name} 有问题`,
     neverTitle: (address) => `${address} 没有接收端应答`,
     neverText: '从未应答。它在运行吗？地址正确吗？',

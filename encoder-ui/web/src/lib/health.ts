@@ -6,10 +6,19 @@ import type { Channel, Ingest } from '../api/types';
 export const HEALTHS = ['stopped', 'waiting', 'degraded', 'unknown', 'receiving', 'disabled'] as const;
 export type Health = (typeof HEALTHS)[number];
 
-/** `unknown`: its ingest is away, what is shown is old. */
-export function stateOf(channel: Channel, away: boolean): Health {
+/** Each ingest is asked once a second. */
+const OLD_AFTER_MS = 5000;
+
+/** What is shown of an ingest is no longer how it is: it is away, or is here and answers nothing. */
+export function isOld(ingest: Pick<Ingest, 'state' | 'seen_at'>, now: number): boolean {
+  if (ingest.state !== 'here') return true;
+  return ingest.seen_at !== null && now - Date.parse(ingest.seen_at) > OLD_AFTER_MS;
+}
+
+/** `unknown`: what is shown is old. */
+export function stateOf(channel: Channel, old: boolean): Health {
   if (!channel.enabled) return 'disabled';
-  if (away) return 'unknown';
+  if (old) return 'unknown';
   return channel.status.state;
 }
 
@@ -22,9 +31,8 @@ export function rank(health: Health): number {
 }
 
 /** What the title counts: ill channels of ingests that answer, and each ingest that does not. */
-export function countIll(healths: Iterable<Health>, ingests: Iterable<Ingest>): number {
-  let count = 0;
+export function countIll(healths: Iterable<Health>, oldIngests: number): number {
+  let count = oldIngests;
   for (const health of healths) if (isIll(health)) count += 1;
-  for (const ingest of ingests) if (ingest.state !== 'here') count += 1;
   return count;
 }

@@ -6,7 +6,7 @@ import type { News } from '../api/connection';
 import { listen, type Live } from '../api/live';
 import { merge, type Fleet } from '../api/merge';
 import type { Change, Channel, EventEntry, Ingest, Snapshot } from '../api/types';
-import { stateOf, type Health } from '../lib/health';
+import { isOld, stateOf, type Health } from '../lib/health';
 import { History } from '../lib/history';
 
 /** Events kept in memory by the page; the ingests keep the last thousand each. */
@@ -21,16 +21,17 @@ export class ChannelCell {
   readonly id: string;
   readonly history = new History();
   channel: Channel = $state.raw() as Channel;
-  /** Of the ingest: what is shown is old when it is not `here`. */
+  /** Of the ingest: it is not `here`. */
   away = $state(false);
-  health: Health = $derived(stateOf(this.channel, this.away));
+  /** What is shown is not how it is now. */
+  old = $state(false);
+  health: Health = $derived(stateOf(this.channel, this.old));
 
-  constructor(ingest: string, channel: Channel, away: boolean) {
+  constructor(ingest: string, channel: Channel) {
     this.ingest = ingest;
     this.id = channel.id;
     this.key = `${ingest}/${channel.id}`;
     this.channel = channel;
-    this.away = away;
   }
 }
 
@@ -38,6 +39,8 @@ export type LinkState = 'connecting' | 'live' | 'lost';
 
 class FleetState {
   ingests: Ingest[] = $state.raw([]);
+  /** Names of the ingests of which nothing new is known. */
+  old: ReadonlySet<string> = $state.raw(new Set<string>());
   cells: ChannelCell[] = $state.raw([]);
   link: LinkState = $state('connecting');
   /** When the server was last heard, in milliseconds since the epoch. */
@@ -57,6 +60,9 @@ class FleetState {
   #live: Live | null = null;
   /** What the server's clock is ahead of this machine's. */
   #ahead = 0;
+  /** By this machine's clock: when news came last, and when anything did. */
+  #toldAt = 0;
+  #aliveAt = 0;
 
   start(): void {
     if (this.#live) return;
@@ -75,6 +81,7 @@ class FleetState {
     this.#byKey.clear();
     this.#waiting = [];
     this.ingests = [];
+    this.old = new Set();
     this.cells = [];
     this.events = [];
     this.heardAt = null;
@@ -112,6 +119,8 @@ class FleetState {
         return;
     }
     this.loggedOut = false;
+    this.#aliveAt = Date.now();
+    if (news.kind === 'snapshot' || news.kind === 'change') this.#toldAt = this.#aliveAt;
     this.heardAt = this.#clock();
     if (this.link !== 'live' && (this.#fleet || this.#waiting.length > 0)) this.link = 'live';
   }
@@ -153,21 +162,24 @@ class FleetState {
     const ingests = [...fleet.ingests.values()].map((known) => known.ingest);
     ingests.sort((a, b) => a.name.localeCompare(b.name));
     this.ingests = ingests;
+    this.#judgeAge(fleet);
     const seen = new Set<string>();
     let changed = false;
     for (const { ingest, channels } of fleet.ingests.values()) {
       const away = ingest.state !== 'here';
+      const old = this.old.has(ingest.name);
       for (const channel of channels.values()) {
         const key = `${ingest.name}/${channel.id}`;
         seen.add(key);
-        const cell = this.#byKey.get(key);
+        let cell = this.#byKey.get(key);
         if (!cell) {
-          this.#byKey.set(key, new ChannelCell(ingest.name, channel, away));
+          cell = new ChannelCell(ingest.name, channel);
+          this.#byKey.set(key, cell);
           changed = true;
-          continue;
         }
         if (cell.channel !== channel) cell.channel = channel;
         if (cell.away !== away) cell.away = away;
+        if (cell.old !== old) cell.old = old;
       }
     }
     for (const key of this.#byKey.keys()) {
@@ -178,10 +190,27 @@ class FleetState {
     if (changed) this.cells = [...this.#byKey.values()];
   }
 
+  /**
+   * By the moment at which the server was last heard, not by now: what it said since may lie here
+   * unread, or this machine may have slept.
+   */
+  #judgeAge(fleet: Fleet): void {
+    const at = Date.parse(fleet.time) + this.#aliveAt - this.#toldAt;
+    const old = this.ingests.filter((one) => isOld(one, at)).map((one) => one.name);
+    if (old.length !== this.old.size || !old.every((name) => this.old.has(name))) this.old = new Set(old);
+  }
+
   #second(): void {
     this.now = this.#clock();
+    if (this.#fleet && this.#waiting.length === 0 && this.link === 'live') {
+      this.#judgeAge(this.#fleet);
+      for (const cell of this.cells) {
+        const old = this.old.has(cell.ingest);
+        if (cell.old !== old) cell.old = old;
+      }
+    }
     const fresh = this.link === 'live';
-    for (const cell of this.cells) cell.history.sample(this.now, cell.channel, fresh && !cell.away);
+    for (const cell of this.cells) cell.history.sample(this.now, cell.channel, fresh && !cell.old);
     this.tick += 1;
   }
 }

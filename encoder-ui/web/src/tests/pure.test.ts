@@ -6,7 +6,7 @@ import { sentence } from '../i18n/codes';
 import { csvOf, filterEvents, mergeEvents } from '../lib/eventlist';
 import { addressMistake, documentOf, emptyForm, formOf, mistakesOf } from '../lib/form';
 import * as format from '../lib/format';
-import { countIll, stateOf } from '../lib/health';
+import { countIll, isOld, stateOf } from '../lib/health';
 import { History, linePath, SAMPLES_MAX } from '../lib/history';
 import { operationsOf, OPERATIONS } from '../lib/offers';
 import { personOf } from '../lib/person';
@@ -128,12 +128,15 @@ describe('health', () => {
     expect(stateOf(one, false)).toBe('stopped');
     expect(stateOf(one, true)).toBe('unknown');
     expect(stateOf({ ...one, enabled: false }, true)).toBe('disabled');
-    expect(
-      countIll(
-        ['stopped', 'unknown', 'degraded', 'receiving', 'disabled'],
-        [ingest('a'), ingest('b', 'away')],
-      ),
-    ).toBe(3);
+    expect(countIll(['stopped', 'unknown', 'degraded', 'receiving', 'disabled'], 1)).toBe(3);
+  });
+  it('is old when its ingest is away, or is here and answered nothing for more than 5 s', () => {
+    const seen_at = '2026-11-23T01:00:00Z';
+    const at = (seconds: number) => Date.parse(seen_at) + 1000 * seconds;
+    expect(isOld({ state: 'here', seen_at }, at(5))).toBe(false);
+    expect(isOld({ state: 'here', seen_at }, at(5.1))).toBe(true);
+    expect(isOld({ state: 'away', seen_at }, at(0))).toBe(true);
+    expect(isOld({ state: 'here', seen_at: null }, at(0))).toBe(false);
   });
 });
 
