@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::links::Links;
+use super::orders;
 use crate::board::{Board, Boards, Identity, bounded};
 use crate::client::{self, ClientError, Credentials, encoded};
 use crate::limits::{
@@ -190,7 +191,7 @@ async fn beat(
     let answered = timeout(ANSWER_WITHIN, asking).await;
     let (status, body) = answered.unwrap_or(Err(ClientError::Slow(ANSWER_WITHIN)))?;
     match status {
-        StatusCode::OK => Ok(serde_json::from_slice(&body)?),
+        StatusCode::OK => Ok(orders::read(&body)?),
         StatusCode::UNAUTHORIZED => Err(BeatError::Unauthorized),
         StatusCode::FORBIDDEN => Err(BeatError::Forbidden),
         StatusCode::CONFLICT => Err(BeatError::NameTaken(name.clone())),

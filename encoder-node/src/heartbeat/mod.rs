@@ -3,6 +3,7 @@
 //!
 //! - [`claims`]: which address speaks for which ingest, and for how long its orders hold (pure)
 //! - [`links`]: what is known of each address, for metrics
+//! - [`orders`]: reading them, one by one (pure)
 //! - [`link`]: the heartbeats to one address
 //! - [`names`]: looking names up, again and again
 
@@ -10,3 +11,4 @@ pub mod claims;
 pub mod link;
 pub mod links;
 pub mod names;
+pub mod orders;

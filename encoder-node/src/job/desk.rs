@@ -74,6 +74,12 @@ impl Job {
         matches!(self.phase, Phase::Waiting { .. } | Phase::Active { .. })
     }
 
+    /// Nothing that is known here.
+    const fn makes_nothing(&self) -> bool {
+        let profile = &self.order.profile;
+        profile.video.is_none() && profile.audio.is_none()
+    }
+
     /// A cost that is no number would make room without end.
     fn cost(&self) -> f64 {
         if self.order.cost.is_finite() {
@@ -216,6 +222,9 @@ impl Desk {
             let missing = job.order.profile.made_by(&self.encoders).err();
             job.why = if self.draining {
                 Some(Why::new(JobReason::Draining, "the node is about to end"))
+            } else if job.makes_nothing() {
+                let detail = "the order asks for what this version of encoder-node does not know";
+                Some(Why::new(JobReason::EncoderMissing, detail))
             } else if let Some(codec) = missing {
                 let detail = format!("the node's ffmpeg has no encoder for {codec}");
                 Some(Why::new(JobReason::EncoderMissing, detail).param("codec", codec))

@@ -401,3 +401,20 @@ proptest! {
         prop_assert!(outside.alive.is_empty() && scene.desk.is_idle());
     }
 }
+
+#[test]
+fn an_order_for_nothing_that_is_known_is_refused() {
+    let mut scene = Scene::new(2.0);
+    let mut unknown = order("a", 1, 0.0);
+    unknown.profile.video = None;
+    assert_eq!(
+        starts(&scene.order("n1", &[unknown, order("b", 1, 1.0)])).len(),
+        1
+    );
+    let refused = (
+        "a".to_owned(),
+        ReportedState::Refused,
+        Some(JobReason::EncoderMissing),
+    );
+    assert_eq!(scene.states()[0], refused);
+}
